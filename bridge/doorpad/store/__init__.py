@@ -1,0 +1,1 @@
+"""What the hub remembers: desired access codes, the last known keypad tables, and the event log."""

@@ -1,0 +1,202 @@
+"""The hub's database: one SQLite file in a data folder that one process owns.
+
+Writers queue on a lock of this process and begin with BEGIN IMMEDIATE: a deferred transaction that
+has read and then writes fails at once with "database is locked" if another wrote meanwhile, and no
+busy time-out helps there. Readers see the last commit (WAL) and never wait.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from doorpad.errors import DoorpadError, NextStep
+from doorpad.store.schema import Hub
+
+FILE_NAME = "doorpad.sqlite3"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_LOCK_WAIT_S = 3.0  # a predecessor that was just killed may still be releasing the lock
+_LOCK_STEP_S = 0.05
+_BUSY_MS = 5_000  # only a backup tool can hold SQLite's own lock: see the module's docstring
+
+
+class DataFolderUnusable(DoorpadError):
+    """The data folder cannot be made, read or written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"data folder {path}: {reason}")
+
+
+class DataFolderInUse(DoorpadError):
+    """Another process owns the data folder."""
+
+    next_step: ClassVar[NextStep] = NextStep.WAIT
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"data folder {path} is in use by another doorpad; stop that one or choose another folder"
+        )
+
+
+class DatabaseDamaged(DoorpadError):
+    """The database file does not pass SQLite's own check."""
+
+    def __init__(self, path: Path, finding: str) -> None:
+        self.path, self.finding = path, finding
+        super().__init__(f"database {path} is damaged ({finding}); put back a copy of it or move it away")
+
+
+class Database:
+    """An open data folder. `open()` makes one; `close()` gives the folder back."""
+
+    def __init__(self, data_dir: Path, lock_fd: int, engine: AsyncEngine) -> None:
+        self.data_dir = data_dir
+        self._lock_fd = lock_fd
+        self._engine = engine
+        self._writing_engine = engine.execution_options(doorpad_begin="BEGIN IMMEDIATE")
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, data_dir: Path) -> "Database":
+        """Take the folder, check the database and bring it to the present schema.
+
+        The folder is made (mode 0700) if it is missing.
+
+        Raises:
+            DataFolderUnusable: missing rights, or not a folder.
+            DataFolderInUse: another process still owned it after 3 s.
+            DatabaseDamaged: the file is not a database, or fails `PRAGMA quick_check`.
+        """
+        path = data_dir / FILE_NAME
+        async with contextlib.AsyncExitStack() as undo:
+            try:
+                lock_fd = _open_lock_file(data_dir)
+                undo.callback(os.close, lock_fd)
+                await _lock(lock_fd, data_dir)
+                # Made here, because SQLite would make it readable for all; its WAL takes over the mode.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            except OSError as error:
+                raise DataFolderUnusable(data_dir, error.strerror or type(error).__name__) from error
+            engine = _engine(path)
+            undo.push_async_callback(engine.dispose)
+            await _check(engine, path)
+            async with engine.begin() as connection:
+                await connection.run_sync(_migrate)
+            database = cls(data_dir, lock_fd, engine)
+            await database._create_hub()
+            undo.pop_all()
+        return database
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session on one consistent view of the last commit."""
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits on a clean exit and rolls back on an exception. One at a time."""
+        async with (
+            self._writing,
+            AsyncSession(self._writing_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    async def hub(self) -> Hub:
+        """The identity of this installation."""
+        async with self.read() as session:
+            return await session.get_one(Hub, 1)
+
+    async def close(self) -> None:
+        """Close the database, then give the folder to the next process."""
+        await self._engine.dispose()
+        os.close(self._lock_fd)
+
+    async def _create_hub(self) -> None:
+        async with self.write() as session:
+            if await session.get(Hub, 1) is None:
+                session.add(
+                    Hub(
+                        id=1,
+                        host_id=secrets.token_hex(8),
+                        workspace_id=str(uuid4()),
+                        connected_account_id=str(uuid4()),
+                        created_at_ms=time.time_ns() // 1_000_000,
+                    )
+                )
+
+
+def _open_lock_file(data_dir: Path) -> int:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+
+async def _lock(fd: int, data_dir: Path) -> None:
+    deadline_s = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline_s:
+                raise DataFolderInUse(data_dir) from None
+            await asyncio.sleep(_LOCK_STEP_S)
+        else:
+            return
+
+
+def _engine(path: Path) -> AsyncEngine:
+    # Parameters hold PINs: they may appear neither in an exception's message nor in a log.
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # Python's driver would otherwise begin when it sees fit
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={_BUSY_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("doorpad_begin", "BEGIN"))
+
+    return engine
+
+
+async def _check(engine: AsyncEngine, path: Path) -> None:
+    try:
+        async with engine.connect() as connection:
+            finding = await connection.scalar(text("PRAGMA quick_check(1)"))
+    except DatabaseError as error:
+        raise DatabaseDamaged(path, str(error.orig)) from error
+    if finding != "ok":
+        raise DatabaseDamaged(path, str(finding))
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

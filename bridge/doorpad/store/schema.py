@@ -1,0 +1,176 @@
+"""The tables. Desired state (`access_codes`) and reported state (`slots`) are kept apart.
+
+Instants are integers: `*_ms` are Unix milliseconds; a window's `*_s` are Unix seconds, half-open
+(`starts_at_s` is the first second in, `ends_at_s` the first one out), as the keypad keeps them.
+"""
+
+from typing import Any, Literal
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    false,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+LinkState = Literal["new", "online", "resuming", "disconnected", "offline"]
+CodeState = Literal["active", "removing", "deleted"]
+Announced = Literal["scheduled", "set"]
+
+_UUID = String(36)
+
+
+class Base(DeclarativeBase):
+    # Every constraint has a name, so that a later migration can address it.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Hub(Base):
+    """The one row that gives this installation its identity."""
+
+    __tablename__ = "hub"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    host_id: Mapped[str] = mapped_column(String(16))  # hex of the 8 bytes keypads know this host by
+    workspace_id: Mapped[str] = mapped_column(_UUID)
+    connected_account_id: Mapped[str] = mapped_column(_UUID)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Device(Base):
+    """A keypad, and how far its table and journal have been read."""
+
+    __tablename__ = "devices"
+
+    device_id: Mapped[str] = mapped_column(_UUID, primary_key=True)  # identity.device_id_for(serial)
+    serial: Mapped[str] = mapped_column(String(16), unique=True)  # hex of the keypad's own id
+    name: Mapped[str] = mapped_column(String)
+    simulated: Mapped[bool]
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    capacity: Mapped[int | None]  # slots; None until the keypad has told it
+    pin_min: Mapped[int | None]
+    pin_max: Mapped[int | None]
+    table_epoch: Mapped[str | None] = mapped_column(String)
+    generation: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    journal_epoch: Mapped[str | None] = mapped_column(String)
+    journal_cursor: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    boot_id: Mapped[str | None] = mapped_column(String)
+    link_state: Mapped[LinkState] = mapped_column(String, default="new", server_default=text("'new'"))
+    link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)
+    clock_trusted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    firmware: Mapped[str | None] = mapped_column(String)
+
+
+class Slot(Base):
+    """One used slot of a keypad's table, as it was last read. An absent row is an empty slot."""
+
+    __tablename__ = "slots"
+
+    device_id: Mapped[str] = mapped_column(_UUID, ForeignKey("devices.device_id"), primary_key=True)
+    slot: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+    flags: Mapped[int]
+    code: Mapped[str | None] = mapped_column(String)  # None: the keypad did not show it
+    from_s: Mapped[int | None] = mapped_column(BigInteger)
+    until_s: Mapped[int | None] = mapped_column(BigInteger)
+    op_id: Mapped[str] = mapped_column(String)  # hex
+    access_code_id: Mapped[str | None] = mapped_column(_UUID, index=True)  # as the slot's record says
+    maker: Mapped[int]
+
+
+class AccessCode(Base):
+    """What a code shall be (managed), or a code that another hand wrote (unmanaged)."""
+
+    __tablename__ = "access_codes"
+    __table_args__ = (
+        CheckConstraint("(starts_at_s IS NULL) = (ends_at_s IS NULL)", name="window_whole"),
+        CheckConstraint("starts_at_s < ends_at_s", name="window_forward"),
+        Index(None, "device_id", "created_at_ms", "access_code_id"),
+        Index(None, "created_at_ms", "access_code_id"),
+    )
+
+    access_code_id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    device_id: Mapped[str] = mapped_column(_UUID, ForeignKey("devices.device_id"))
+    managed: Mapped[bool]
+    name: Mapped[str | None] = mapped_column(String)
+    code: Mapped[str | None] = mapped_column(String)
+    starts_at_s: Mapped[int | None] = mapped_column(BigInteger)  # None with ends_at_s: ongoing
+    ends_at_s: Mapped[int | None] = mapped_column(BigInteger)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    external_modification_allowed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    state: Mapped[CodeState] = mapped_column(String, default="active", server_default=text("'active'"))
+    deleted_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # What the event log has already said about the code's present version on the keypad.
+    announced: Mapped[Announced | None] = mapped_column(String)
+    # The removal of an expired code is in the event log.
+    removed_announced: Mapped[bool] = mapped_column(default=False, server_default=false())
+    slot: Mapped[int | None]  # where the keypad holds it, if it is known to
+    conversion: Mapped[Literal["requested"] | None] = mapped_column(String)  # to managed, not done yet
+    slow_since_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class CodeError(Base):
+    """A condition that stands on one access code until it is cleared."""
+
+    __tablename__ = "code_errors"
+
+    access_code_id: Mapped[str] = mapped_column(
+        _UUID, ForeignKey("access_codes.access_code_id"), primary_key=True
+    )
+    error_code: Mapped[str] = mapped_column(String, primary_key=True)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    message: Mapped[str] = mapped_column(String)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)  # further fields of this error code, no PIN
+
+
+class Event(Base):
+    """The append-only log. Subjects are plain ids: an event outlives what it tells of."""
+
+    __tablename__ = "events"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # a number is never given twice
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    event_id: Mapped[str] = mapped_column(_UUID, unique=True)
+    event_type: Mapped[str] = mapped_column(String)
+    device_id: Mapped[str | None] = mapped_column(_UUID, index=True)
+    access_code_id: Mapped[str | None] = mapped_column(_UUID, index=True)
+    occurred_at_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)  # further fields of the type, no PIN
+
+
+class ActionAttempt(Base):
+    """A request whose outcome may come later.
+
+    `finished` is None where the outcome is derived when read: from the code it is about.
+    """
+
+    __tablename__ = "action_attempts"
+    __table_args__ = (Index(None, "created_at_ms", "action_attempt_id"),)
+
+    action_attempt_id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    action_type: Mapped[str] = mapped_column(String)
+    device_id: Mapped[str | None] = mapped_column(_UUID, index=True)
+    access_code_id: Mapped[str | None] = mapped_column(_UUID, index=True)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    finished: Mapped[Literal["success", "error"] | None] = mapped_column(String)
+    error_type: Mapped[str | None] = mapped_column(String)
+    error_message: Mapped[str | None] = mapped_column(String)
