@@ -1,0 +1,186 @@
+"""The keypad's end of a session, sans I/O: bytes in, bytes out.
+
+The keypad has no timer and repeats nothing of its own accord. It answers every request once, keeps that
+answer, and sends the same bytes again when the same request comes again: the reply is the
+acknowledgement, and a lost one costs a resend, never a second effect.
+"""
+
+from doorpad_link import cbor, frame, messages
+from doorpad_link.frame import Header
+from doorpad_link.handshake import (
+    HOST_ID_BYTES,
+    NONCE16_BYTES,
+    PROOF_BYTES,
+    PROTO,
+    SessionKeys,
+    key_id,
+)
+from doorpad_link.hkdf import equal
+
+NO_SESSION = 1  # a sealed frame came that no session here can open
+UNKNOWN_HOST = 2  # a HELLO came from a host that this keypad holds no key for
+
+# Unsealed frames cost the keypad hashes and can be sent by anyone: at most five answers a second.
+_ANSWER_COST_MS = 200
+_ANSWER_CREDIT_MS_MAX = 1000
+
+
+class DeviceSession:
+    """One serial line's session with whichever host proves a key.
+
+    Args:
+        device_id: 8 bytes, for ever this keypad's.
+        boot_id: 8 random bytes, new at each start.
+        hosts: up to four (host_id[8], key[32]); the place in the list, from 1, is the maker number.
+        capabilities: the list that AUTH_R carries after its status.
+        random_bytes: `random_bytes(n)` from the hardware's generator.
+        serve: `serve(maker, op, body)` does one request and returns (status, body).
+    """
+
+    def __init__(self, device_id, boot_id, hosts, capabilities, random_bytes, serve):  # type: ignore[no-untyped-def]
+        self._device_id = device_id
+        self._boot_id = boot_id
+        self._hosts = hosts
+        self._capabilities = capabilities
+        self._random_bytes = random_bytes
+        self._serve = serve
+        self._splitter = frame.Splitter()
+        self._answer_credit_ms = _ANSWER_CREDIT_MS_MAX
+        self._offer = None  # (keys, maker) of the newest HELLO, until its AUTH proves the key
+        self._keys = None
+        self._maker = 0
+        self._auth = None  # the AUTH body that opened the session, and the reply to it
+        self._auth_reply = b""
+        self._last_request = 0
+        self._last_reply = b""
+        self._hint_counter = 0
+        self.forged = 0  # intact frames whose tag or proof was wrong
+
+    @property
+    def is_open(self) -> bool:
+        return self._keys is not None
+
+    @property
+    def noise(self) -> int:
+        """Pieces of the byte stream that were no intact frame."""
+        return self._splitter.dropped
+
+    def receive(self, data: bytes, elapsed_ms: int) -> bytes:
+        """Take bytes that came, `elapsed_ms` after the last call; return bytes to send (maybe none)."""
+        self._answer_credit_ms = min(self._answer_credit_ms + elapsed_ms, _ANSWER_CREDIT_MS_MAX)
+        out = b""
+        for header, body in self._splitter.feed(data):
+            if header.from_device:
+                continue  # our own echo, or another keypad
+            if header.kind == frame.HELLO:
+                out += self._on_hello(body)
+            elif header.kind == frame.AUTH:
+                out += self._on_auth(body)
+            elif header.kind == frame.REQ:
+                out += self._on_request(header, body)
+        return out
+
+    def hint(self, generation: int, journal_head: int) -> bytes:
+        """Return a frame telling an open session that table or journal moved on. Losing it is harmless."""
+        if self._keys is None:
+            return b""
+        self._hint_counter += 1
+        return self._sealed(frame.HINT, self._hint_counter, [generation, journal_head])
+
+    def _may_answer(self) -> bool:
+        if self._answer_credit_ms < _ANSWER_COST_MS:
+            return False
+        self._answer_credit_ms -= _ANSWER_COST_MS
+        return True
+
+    def _plain(self, kind, body):  # type: ignore[no-untyped-def]
+        return frame.pack(Header(kind, 0, 0, True), cbor.encode(body))
+
+    def _sealed(self, kind, counter, body):  # type: ignore[no-untyped-def]
+        header = Header(kind, self._keys.session, counter, True)
+        return frame.pack(header, self._keys.seal(header, cbor.encode(body)))
+
+    def _alert(self, reason: int) -> bytes:
+        return self._plain(frame.ALERT, [reason, self._boot_id]) if self._may_answer() else b""
+
+    def _on_hello(self, body: bytes) -> bytes:
+        hello = _list_of(body, 4)
+        if (
+            hello is None
+            or not (isinstance(hello[0], int) and isinstance(hello[1], int))
+            or not hello[0] <= PROTO <= hello[1]
+            or not _is_bytes(hello[2], NONCE16_BYTES)
+            or not _is_bytes(hello[3], HOST_ID_BYTES)
+        ):
+            return b""
+        for place, (host_id, psk) in enumerate(self._hosts):
+            if host_id == hello[3]:
+                break
+        else:
+            return self._alert(UNKNOWN_HOST)
+        if not self._may_answer():
+            return b""
+        nonce = self._random_bytes(NONCE16_BYTES)
+        answer = [PROTO, nonce, self._device_id, self._boot_id, key_id(psk), b""]
+        keys = SessionKeys(psk, body, cbor.encode(answer))
+        answer[5] = keys.device_proof
+        self._offer = (keys, place + 1)
+        return self._plain(frame.HELLO_R, answer)
+
+    def _on_auth(self, body: bytes) -> bytes:
+        if body == self._auth:
+            return self._auth_reply
+        auth = _list_of(body, 1)
+        if self._offer is None or auth is None or not _is_bytes(auth[0], PROOF_BYTES):
+            return b""
+        keys, maker = self._offer
+        if not equal(auth[0], keys.host_proof):
+            self.forged += 1
+            return b""
+        # Only now does a live session give way: a forged HELLO must not be able to end one.
+        self._offer = None
+        self._keys = keys
+        self._maker = maker
+        self._auth = body
+        self._last_request = 0
+        self._last_reply = b""
+        self._hint_counter = 0
+        self._auth_reply = self._sealed(frame.AUTH_R, 0, [messages.OK] + self._capabilities)
+        return self._auth_reply
+
+    def _on_request(self, header: Header, sealed: bytes) -> bytes:
+        if self._keys is None or header.session != self._keys.session:
+            return self._alert(NO_SESSION)
+        body = self._keys.open(header, sealed)
+        if body is None:
+            self.forged += 1
+            return b""
+        if header.counter == self._last_request:
+            return self._last_reply
+        if header.counter < self._last_request:
+            return b""
+        request = _list_of(body, 2)
+        if request is None or not isinstance(request[0], int):
+            op, (status, answer) = 0, (messages.INVALID, None)
+        else:
+            op = request[0]
+            status, answer = self._serve(self._maker, op, request[1])
+        try:
+            reply = self._sealed(frame.REP, header.counter, [op, status, answer])
+        except ValueError:
+            reply = self._sealed(frame.REP, header.counter, [op, messages.TOO_BIG, None])
+        self._last_request = header.counter
+        self._last_reply = reply
+        return reply
+
+
+def _list_of(body: bytes, size: int):  # type: ignore[no-untyped-def]
+    try:
+        value = cbor.decode(body)
+    except cbor.CborError:
+        return None
+    return value if isinstance(value, list) and len(value) == size else None
+
+
+def _is_bytes(value: object, size: int) -> bool:
+    return isinstance(value, bytes) and len(value) == size

@@ -1,0 +1,45 @@
+"""HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-256. MicroPython has the hash in C, but no `hmac`."""
+
+import hashlib
+
+_BLOCK_BYTES = 64
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class Hmac:
+    """HMAC-SHA-256 under one key; both pads are prepared once, for they cost more than the hashes."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) > _BLOCK_BYTES:
+            key = sha256(key)
+        key = key + bytes(_BLOCK_BYTES - len(key))
+        self._inner = bytes([byte ^ 0x36 for byte in key])
+        self._outer = bytes([byte ^ 0x5C for byte in key])
+
+    def digest(self, message: bytes) -> bytes:
+        return sha256(self._outer + sha256(self._inner + message))
+
+
+def extract(salt: bytes, secret: bytes) -> bytes:
+    """HKDF-Extract: a 32-byte pseudo-random key."""
+    return Hmac(salt).digest(secret)
+
+
+def expand(prk: bytes, info: bytes, size: int) -> bytes:
+    """HKDF-Expand for up to 32 bytes, all that the link needs."""
+    if size > 32:
+        raise ValueError("expand gives at most 32 bytes")
+    return Hmac(prk).digest(info + b"\x01")[:size]
+
+
+def equal(left: bytes, right: bytes) -> bool:
+    """Compare without telling by the time taken where the first difference is."""
+    if len(left) != len(right):
+        return False
+    difference = 0
+    for a, b in zip(left, right):  # noqa: B905 - MicroPython's zip has no `strict`
+        difference |= a ^ b
+    return difference == 0

@@ -1,0 +1,300 @@
+"""The hub's end of a session, sans I/O: bytes and times in, bytes and events out.
+
+The hub alone has timers. One request is in flight at a time; it is sent again, bit for bit, until its
+reply comes or the session is given up for lost.
+"""
+
+from doorpad_link import cbor, frame
+from doorpad_link.device import UNKNOWN_HOST
+from doorpad_link.frame import Header
+from doorpad_link.handshake import (
+    DEVICE_ID_BYTES,
+    NONCE16_BYTES,
+    PROOF_BYTES,
+    PROTO,
+    SessionKeys,
+    key_id,
+)
+from doorpad_link.hkdf import equal
+
+# States.
+IDLE = 0
+HELLO_SENT = 1
+AUTH_SENT = 2
+OPEN = 3
+
+# Why a session ended or did not begin.
+SILENT = 1  # no answer after the last repetition
+RESTARTED = 2  # the keypad says that it knows no session: it has started anew
+WRONG_KEY = 3  # the keypad's proof does not fit the key that we hold for it
+UNKNOWN_DEVICE = 4  # we hold no key for the keypad that answered
+NOT_ENROLLED = 5  # the keypad holds no key for this hub
+MALFORMED = 6  # a sealed answer that no right keypad sends
+
+LOST_REASONS = {
+    SILENT: "the keypad does not answer",
+    RESTARTED: "the keypad has started anew",
+    WRONG_KEY: "the keypad holds another key than this hub",
+    UNKNOWN_DEVICE: "the keypad on this port is not one that this hub holds a key for",
+    NOT_ENROLLED: "the keypad holds no key of this hub",
+    MALFORMED: "the keypad sent an answer that does not follow the protocol",
+}
+
+# ASH's adaptive timer: smoothed round trip plus four deviations, doubled at each repetition.
+_RTO_MS_FIRST = 400
+_RTO_MS_MIN = 100  # a flash erase stalls the keypad for 45 ms
+_RTO_MS_MAX = 3200
+_SENDS_MAX = 6
+
+
+class Opened:
+    """The session stands. `capabilities`: what AUTH_R carried after its status."""
+
+    def __init__(self, device_id: bytes, boot_id: bytes, capabilities: "list[object]") -> None:
+        self.device_id = device_id
+        self.boot_id = boot_id
+        self.capabilities = capabilities
+
+
+class Replied:
+    """The reply to the request in flight."""
+
+    def __init__(self, op: int, status: int, body: object) -> None:
+        self.op = op
+        self.status = status
+        self.body = body
+
+
+class Hinted:
+    """The keypad's table or journal moved on."""
+
+    def __init__(self, generation: int, journal_head: int) -> None:
+        self.generation = generation
+        self.journal_head = journal_head
+
+
+class Lost:
+    """The session is over, or none could be had. `reason`: a key of LOST_REASONS."""
+
+    def __init__(self, reason: int) -> None:
+        self.reason = reason
+
+
+class HostSession:
+    """One attempt at a session, from HELLO to its loss; make a new one for the next attempt.
+
+    Args:
+        host_id: 8 bytes, this hub's.
+        key_of: `key_of(device_id)` gives the 32-byte key for a keypad, or None.
+        random_bytes: `random_bytes(n)` from the system's generator.
+    """
+
+    def __init__(self, host_id, key_of, random_bytes):  # type: ignore[no-untyped-def]
+        self.state = IDLE
+        self.retransmits = 0
+        self._host_id = host_id
+        self._key_of = key_of
+        self._random_bytes = random_bytes
+        self._splitter = frame.Splitter()
+        self._out = bytearray()
+        self._hello = b""
+        self._keys = None
+        self._device_id = b""
+        self._boot_id = b""
+        self._counter = 0
+        self._hint_counter = 0
+        self._in_flight = b""  # the frame that waits for its answer
+        self._sends = 0
+        self._sent_ms = 0
+        self._rto_ms = _RTO_MS_FIRST
+        self._deadline_ms = None  # type: int | None
+        self._srtt_ms = 0
+        self._rttvar_ms = 0
+
+    @property
+    def round_trip_ms(self) -> int:
+        """The smoothed round trip, 0 before the first one."""
+        return self._srtt_ms
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request waits for its reply."""
+        return self.state != OPEN or bool(self._in_flight)
+
+    def start(self, now_ms: int) -> None:
+        """Say HELLO."""
+        self.state = HELLO_SENT
+        self._hello = cbor.encode([PROTO, PROTO, self._random_bytes(NONCE16_BYTES), self._host_id])
+        self._send(frame.pack(Header(frame.HELLO, 0, 0, False), self._hello), now_ms)
+
+    def request(self, op: int, body: object, now_ms: int) -> None:
+        """Send one request. The session must be open and no other request in flight.
+
+        Raises ValueError if the request is beyond the MTU, CborError if it cannot be encoded.
+        """
+        if self.is_busy or self._keys is None:
+            raise RuntimeError("a request is in flight, or the session is not open")
+        header = Header(frame.REQ, self._keys.session, self._counter + 1, False)
+        packed = frame.pack(header, self._keys.seal(header, cbor.encode([op, body])))
+        self._counter += 1
+        self._send(packed, now_ms)
+
+    def take_output(self) -> bytes:
+        """Return the bytes to write now, and forget them."""
+        out = bytes(self._out)
+        self._out = bytearray()
+        return out
+
+    def wake_at_ms(self) -> "int | None":
+        """When to call `on_time`, or None while nothing is awaited."""
+        return self._deadline_ms
+
+    def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
+        """Repeat what got no answer in time; after the last repetition the session is lost."""
+        if self._deadline_ms is None or now_ms < self._deadline_ms:
+            return []
+        if self._sends == _SENDS_MAX:
+            return [self._lose(SILENT)]
+        self._sends += 1
+        self.retransmits += 1
+        self._rto_ms = min(self._rto_ms * 2, _RTO_MS_MAX)
+        self._deadline_ms = now_ms + self._rto_ms
+        self._out.extend(self._in_flight)
+        return []
+
+    def receive(self, data: bytes, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
+        """Take the bytes that came; return the events they complete. Never raises on wire input."""
+        events = []
+        for header, body in self._splitter.feed(data):
+            if not header.from_device:
+                continue
+            event = None
+            if header.kind == frame.HELLO_R and self.state == HELLO_SENT:
+                event = self._on_hello_r(body, now_ms)
+            elif header.kind == frame.AUTH_R and self.state == AUTH_SENT:
+                event = self._on_auth_r(header, body, now_ms)
+            elif header.kind == frame.REP and self.state == OPEN:
+                event = self._on_reply(header, body, now_ms)
+            elif header.kind == frame.HINT and self.state == OPEN:
+                event = self._on_hint(header, body)
+            elif header.kind == frame.ALERT and self.state != IDLE:
+                event = self._on_alert(body)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _send(self, packed: bytes, now_ms: int) -> None:
+        self._in_flight = packed
+        self._sends = 1
+        self._sent_ms = now_ms
+        self._deadline_ms = now_ms + self._rto_ms
+        self._out.extend(packed)
+
+    def _answered(self, now_ms: int) -> None:
+        if self._sends == 1:  # Karn: the answer to a repeated frame measures nothing
+            trip_ms = now_ms - self._sent_ms
+            if self._srtt_ms == 0:
+                self._srtt_ms = max(trip_ms, 1)
+                self._rttvar_ms = trip_ms // 2
+            else:
+                self._rttvar_ms += (abs(trip_ms - self._srtt_ms) - self._rttvar_ms) // 4
+                self._srtt_ms = max(self._srtt_ms + (trip_ms - self._srtt_ms) // 8, 1)
+        self._rto_ms = max(_RTO_MS_MIN, min(self._srtt_ms + 4 * self._rttvar_ms, _RTO_MS_MAX))
+        self._in_flight = b""
+        self._deadline_ms = None
+
+    def _lose(self, reason: int) -> Lost:
+        self.state = IDLE
+        self._keys = None
+        self._in_flight = b""
+        self._deadline_ms = None
+        return Lost(reason)
+
+    def _on_hello_r(self, body: bytes, now_ms: int) -> "Lost | None":
+        answer = _list_of(body)
+        if (
+            answer is None
+            or len(answer) != 6
+            or answer[0] != PROTO
+            or not _is_bytes(answer[1], NONCE16_BYTES)
+            or not _is_bytes(answer[2], DEVICE_ID_BYTES)
+            or not _is_bytes(answer[3], 8)
+            or not _is_bytes(answer[4], 4)
+            or not _is_bytes(answer[5], PROOF_BYTES)
+        ):
+            return None
+        device_id = answer[2]
+        psk = self._key_of(device_id)
+        if psk is None:
+            return self._lose(UNKNOWN_DEVICE)
+        if answer[4] != key_id(psk):
+            return self._lose(WRONG_KEY)
+        keys = SessionKeys(psk, self._hello, cbor.encode(answer[:5] + [b""]))
+        if not equal(answer[5], keys.device_proof):
+            return self._lose(WRONG_KEY)
+        self._answered(now_ms)
+        self._keys = keys
+        self._device_id = device_id
+        self._boot_id = answer[3]
+        self.state = AUTH_SENT
+        self._send(frame.pack(Header(frame.AUTH, 0, 0, False), cbor.encode([keys.host_proof])), now_ms)
+        return None
+
+    def _on_auth_r(self, header: Header, sealed: bytes, now_ms: int) -> "Opened | Lost | None":
+        answer = self._opened(header, sealed)
+        if answer is None:
+            return None
+        if len(answer) < 2 or answer[0] != 0:
+            return self._lose(MALFORMED)
+        self._answered(now_ms)
+        self.state = OPEN
+        return Opened(self._device_id, self._boot_id, answer[1:])
+
+    def _on_reply(self, header: Header, sealed: bytes, now_ms: int) -> "Replied | Lost | None":
+        if header.counter != self._counter or not self._in_flight:
+            return None  # a second copy of an answer
+        answer = self._opened(header, sealed)
+        if answer is None:
+            return None
+        if len(answer) != 3 or not isinstance(answer[0], int) or not isinstance(answer[1], int):
+            return self._lose(MALFORMED)
+        self._answered(now_ms)
+        return Replied(answer[0], answer[1], answer[2])
+
+    def _on_hint(self, header: Header, sealed: bytes) -> "Hinted | None":
+        if header.counter <= self._hint_counter:
+            return None
+        hint = self._opened(header, sealed)
+        if hint is None or len(hint) != 2 or not isinstance(hint[0], int) or not isinstance(hint[1], int):
+            return None
+        self._hint_counter = header.counter
+        return Hinted(hint[0], hint[1])
+
+    def _on_alert(self, body: bytes) -> "Lost | None":
+        # Anyone can send an alert, so it only makes us ask again: the next handshake proves who answers.
+        alert = _list_of(body)
+        if alert is None or len(alert) != 2:
+            return None
+        if alert[0] == UNKNOWN_HOST and self.state == HELLO_SENT:
+            return self._lose(NOT_ENROLLED)
+        if self.state == OPEN and self._in_flight:
+            return self._lose(RESTARTED)
+        return None
+
+    def _opened(self, header: Header, sealed: bytes) -> "list[object] | None":
+        if self._keys is None or header.session != self._keys.session:
+            return None
+        body = self._keys.open(header, sealed)
+        return None if body is None else _list_of(body)
+
+
+def _list_of(body: bytes):  # type: ignore[no-untyped-def]
+    try:
+        value = cbor.decode(body)
+    except cbor.CborError:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _is_bytes(value: object, size: int) -> bool:
+    return isinstance(value, bytes) and len(value) == size

@@ -1,0 +1,80 @@
+"""What the numbers on the wire mean: operations, statuses, slot flags, journal kinds and reasons.
+
+Slot flags and statuses follow the Matter Door Lock cluster (0x0101) where it has an equal.
+"""
+
+# Operations: the first element of a request and of its reply.
+OP_STATE = 16
+OP_PING = 17
+OP_TIME = 18
+OP_PUT = 21
+OP_DEL = 22
+OP_ADOPT = 25
+OP_SINCE = 24
+OP_EVENTS = 30
+
+# Statuses: the second element of a reply, and of each slot's own result.
+OK = 0
+ALREADY = 1  # this very operation (by its id) was done before; nothing changed now
+DUPLICATE = 2  # another slot, or the master PIN (slot 0), has this PIN
+CONFLICT = 3  # the slot is not at the version that the request expects
+NO_SPACE = 4  # the table holds as many codes as it may
+INVALID = 5
+NOT_FOUND = 6
+UNSUPPORTED = 7
+FLASH = 9  # the write could not be brought to flash; nothing changed
+TIME_BEHIND = 10  # the offered time lies before what the keypad's journal has seen
+TOO_BIG = 13
+INTERNAL = 14
+
+STATUS_NAMES = {
+    OK: "OK",
+    ALREADY: "ALREADY",
+    DUPLICATE: "DUPLICATE",
+    CONFLICT: "CONFLICT",
+    NO_SPACE: "NO_SPACE",
+    INVALID: "INVALID",
+    NOT_FOUND: "NOT_FOUND",
+    UNSUPPORTED: "UNSUPPORTED",
+    FLASH: "FLASH",
+    TIME_BEHIND: "TIME_BEHIND",
+    TOO_BIG: "TOO_BIG",
+    INTERNAL: "INTERNAL",
+}
+
+# Slot flags.
+MANAGED = 1
+ENABLED = 2
+DURESS = 4
+SINGLE_USE = 8
+FROM_KEYPAD = 16
+TIME_BOUND = 32
+
+# Who made a slot's newest record: the keypad itself, or a host by its place (1 to 4) among the keys.
+MAKER_KEYPAD = 0
+
+PIN_LENGTH_MIN = 4
+PIN_LENGTH_MAX = 12
+
+# Journal kinds.
+EV_BOOT = 1  # reason: reset cause as MicroPython's `machine` numbers it
+EV_GRANTED = 2
+EV_DENIED = 3  # reason: one of the REASON_ numbers
+EV_LOCKOUT = 4  # entry is shut after too many wrong PINs; reason: how often in a row
+EV_LOCKOUT_END = 5
+EV_SLOT_SET = 6  # written at the keypad itself
+EV_SLOT_CLEARED = 7  # cleared at the keypad itself
+EV_PROGRAMMING = 8  # the master PIN opened local programming
+EV_CLOCK_SET = 9  # the clock became trusted, or was moved by more than two seconds
+
+# Reasons of a decision.
+GRANTED = 0
+UNKNOWN_PIN = 1
+TOO_EARLY = 2
+TOO_LATE = 3
+DISABLED = 4
+LOCKED_OUT = 5
+CLOCK_UNKNOWN = 6
+
+# Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
+UNIX_OF_2000 = 946_684_800
