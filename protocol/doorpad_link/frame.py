@@ -82,16 +82,18 @@ class Splitter:
     def feed(self, data: bytes) -> "list[tuple[Header, bytes]]":
         """Take bytes; return the intact frames they complete as (header, body)."""
         frames = []
-        pieces = data.split(b"\x00")
-        last = len(pieces) - 1
-        for number, piece in enumerate(pieces):
+        at = 0
+        while True:
+            zero = data.find(b"\x00", at)
+            end = len(data) if zero < 0 else zero
             if not self._skipping:
-                self._held.extend(piece)
+                self._held.extend(data[at:end])
                 if len(self._held) > self._limit:
                     self._skipping = True
                     self._held = bytearray()
-            if number == last:
-                break
+            if zero < 0:
+                return frames
+            at = zero + 1
             if self._skipping:
                 self._skipping = False
                 self.dropped += 1
@@ -102,4 +104,3 @@ class Splitter:
                     self.dropped += 1
                 else:
                     frames.append(found)
-        return frames
