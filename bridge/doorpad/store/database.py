@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -70,6 +70,9 @@ class Database:
         self._engine = engine
         self._writing_engine = engine.execution_options(doorpad_begin="BEGIN IMMEDIATE")
         self._writing = asyncio.Lock()
+        self._hub: Hub | None = None
+        # Called with the session after each commit of `write()`, in the order of the commits.
+        self.after_commit: list[Callable[[AsyncSession], None]] = []
 
     @classmethod
     async def open(cls, data_dir: Path) -> "Database":
@@ -114,14 +117,18 @@ class Database:
         async with (
             self._writing,
             AsyncSession(self._writing_engine, expire_on_commit=False) as session,
-            session.begin(),
         ):
-            yield session
+            async with session.begin():
+                yield session
+            for tell in self.after_commit:
+                tell(session)
 
     async def hub(self) -> Hub:
-        """The identity of this installation."""
-        async with self.read() as session:
-            return await session.get_one(Hub, 1)
+        """The identity of this installation; it never changes."""
+        if self._hub is None:
+            async with self.read() as session:
+                self._hub = await session.get_one(Hub, 1)
+        return self._hub
 
     async def close(self) -> None:
         """Close the database, then give the folder to the next process."""

@@ -1,0 +1,1 @@
+"""The event log and the live feed of what was written to it."""

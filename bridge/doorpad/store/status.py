@@ -1,0 +1,42 @@
+"""Where a code stands, judged from its desired row and its slot's row. Pure: the second is an argument.
+
+The slot row is the one at (`device_id`, `slot`) of the code, or None if the keypad holds no such slot.
+"""
+
+from typing import Literal
+
+from doorpad.store.schema import AccessCode, Slot
+
+Status = Literal["unset", "setting", "set", "removing"]
+
+
+def expired(code: AccessCode, now_s: int) -> bool:
+    """Whether the window is over: `ends_at_s` is the first second out."""
+    return code.ends_at_s is not None and now_s >= code.ends_at_s
+
+
+def wanted(code: AccessCode, now_s: int) -> bool:
+    """Whether the keypad should hold the code, now or ahead of its time."""
+    return code.managed and code.state == "active" and not expired(code, now_s)
+
+
+def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
+    """Whether the keypad holds the code as it is wanted. The name is not on the keypad."""
+    return slot is not None and (slot.code, slot.from_s, slot.until_s) == (
+        code.code,
+        code.starts_at_s,
+        code.ends_at_s,
+    )
+
+
+def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
+    """The API's status of a managed code. Total: each pair of rows has exactly one."""
+    if code.state == "deleted":
+        return "unset"
+    if code.state == "removing":
+        return "removing"
+    if expired(code, now_s):
+        return "unset" if slot is None else "removing"
+    if code.starts_at_s is not None and now_s < code.starts_at_s:
+        return "unset"
+    return "set" if on_keypad(code, slot) else "setting"
