@@ -1,0 +1,1 @@
+"""The keypad: a door controller that decides on its own, with no host and no network."""

@@ -1,0 +1,143 @@
+"""The door: what a key press leads to. Entry, decision, strike, journal and local programming meet here."""
+
+import sys
+
+from doorpad_link import messages
+from doorpad_link.hkdf import equal
+from doorpad_link.identity import pin_tag
+from time import ticks_diff, ticks_ms
+
+from doorpad_fw import entry, program
+from doorpad_fw.decide import decide
+from doorpad_fw.lockout import Lockout
+from doorpad_fw.log import FlashError
+from doorpad_fw.slots import NO_CODE, Slot
+
+
+class Door:
+    """`on_change()` is called when table or journal changed here, so that the link can tell the host."""
+
+    def __init__(self, identity, slots, journal, clock, outputs, on_change):
+        self._identity = identity
+        self._slots = slots
+        self._journal = journal
+        self._clock = clock
+        self._outputs = outputs
+        self._on_change = on_change
+        self._entry = entry.Entry()
+        self._programming = program.Programming()
+        self._lockout = Lockout(journal.lockout, ticks_ms())
+        self._uptime_ms = 0
+        self._uptime_ticks = ticks_ms()
+
+    def uptime_ms(self):
+        """Milliseconds since this start, up to 2**32 (49 days) and then from 0 again."""
+        now = ticks_ms()
+        self._uptime_ms = (self._uptime_ms + ticks_diff(now, self._uptime_ticks)) & 0xFFFF_FFFF
+        self._uptime_ticks = now
+        return self._uptime_ms
+
+    def note(self, kind, reason=0, slot=None):
+        """Write a journal entry, dated now. A worn out flash must not stop the door: it is said, and that is all."""
+        self._journal.lockout = self._lockout.pack()
+        try:
+            self._journal.append(kind, reason, self._clock.now_s(), self.uptime_ms(), slot)
+        except FlashError as error:
+            sys.print_exception(error)
+        self._on_change()
+
+    def is_master(self, pin):
+        return equal(pin_tag(self._identity.device_key, pin), self._identity.master_tag)
+
+    def tick(self):
+        """Let time pass: lapse the lockout, an entry begun, a dialogue begun. Call it about every second."""
+        now_ms = ticks_ms()
+        self.uptime_ms()
+        if self._lockout.lapse(now_ms):
+            self.note(messages.EV_LOCKOUT_END)
+        self._entry.expire(now_ms)
+        if self._programming.expire(now_ms):
+            self._outputs.programming(False)
+
+    def key(self, key):
+        """Take one key press."""
+        now_ms = ticks_ms()
+        self._outputs.key_pressed()
+        self._programming.touch(now_ms)
+        did = self._entry.key(key, now_ms)
+        if did == entry.CLEARED and self._programming.active:
+            self._programming.end()
+            self._outputs.programming(False)
+        elif did == entry.ENTERED:
+            if self._programming.active:
+                self._program(self._entry.entered)
+            else:
+                self._judge(self._entry.entered, now_ms)
+
+    def _judge(self, pin, now_ms):
+        if self._lockout.lapse(now_ms):
+            self.note(messages.EV_LOCKOUT_END)
+        shut = self._lockout.shut
+        slot = None if shut else self._slots.find(pin)
+        if slot is None and not shut and self.is_master(pin):
+            self._lockout.right_pin()
+            self._programming.begin(now_ms)
+            self._outputs.programming(True)
+            self.note(messages.EV_PROGRAMMING)
+            return
+        reason = decide(slot, self._clock.now_s(), self._clock.trusted, shut)
+        if reason == messages.GRANTED:
+            self._outputs.open_strike()
+            self._outputs.granted()
+            self._lockout.right_pin()
+            self.note(messages.EV_GRANTED, reason, slot)
+            return
+        shut_now = reason == messages.UNKNOWN_PIN and self._lockout.wrong_pin(now_ms)
+        self._outputs.refused()
+        self.note(messages.EV_DENIED, reason, slot)
+        if shut_now:
+            self.note(messages.EV_LOCKOUT, self._lockout.level)
+
+    def _program(self, number):
+        action = self._programming.entered(number)
+        if action == program.NONE:
+            self._outputs.key_pressed()
+        elif action == program.ADD and self._add(number):
+            self._outputs.accepted()
+        elif action == program.DELETE and self._delete(number):
+            self._outputs.accepted()
+        else:
+            self._outputs.refused()
+
+    def _add(self, pin):
+        if not messages.PIN_LENGTH_MIN <= len(pin) <= messages.PIN_LENGTH_MAX or self.is_master(pin):
+            return False
+        number = self._slots.free_number()
+        if not number:
+            return False
+        flags = messages.ENABLED | messages.FROM_KEYPAD
+        slot = Slot(number, 0, flags, 0, 0, messages.MAKER_KEYPAD, bytes(8), NO_CODE, pin)
+        try:
+            status, _ = self._slots.put(0, slot)
+        except FlashError as error:
+            sys.print_exception(error)
+            return False
+        if status != messages.OK:
+            return False
+        self.note(messages.EV_SLOT_SET, 0, self._slots.get(number))
+        return True
+
+    def _delete(self, pin):
+        slot = self._slots.find(pin)
+        if slot is None:
+            return False
+        try:
+            status, version = self._slots.clear(slot.number, slot.version, bytes(8), messages.MAKER_KEYPAD)
+        except FlashError as error:
+            sys.print_exception(error)
+            return False
+        if status != messages.OK:
+            return False
+        slot.version = version
+        self.note(messages.EV_SLOT_CLEARED, 0, slot)
+        return True

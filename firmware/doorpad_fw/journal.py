@@ -1,0 +1,125 @@
+"""The journal: what happened at this door, numbered without gaps, on flash before it is told to anyone.
+
+    sequence[4] time[4] kind[1] reason[1] slot[2] version[4] maker[1] lockout[1] boot[4] uptime[4] code[16] spare[2]
+
+Times are seconds since 2000, 0 when the clock was not trusted. Every record carries the state of the wrong-PIN
+lockout after it, so the newest record is all that a restart needs. When the log is full the oldest
+segment goes: the first number still held tells a host what it has missed.
+"""
+
+import struct
+from array import array
+
+from micropython import const
+
+RECORD_BYTES = const(48)
+_LAYOUT = "<IIBBHIBBII16sH"
+_SPARE_SEGMENTS = const(2)
+_NO_CODE = bytes(16)
+
+
+class Entry:
+    """One journal entry. `time_s`: seconds since 2000, 0 if unknown; `uptime_ms`: since the start `boot`."""
+
+    def __init__(self, fields):
+        (
+            self.sequence,
+            self.time_s,
+            self.kind,
+            self.reason,
+            self.slot,
+            self.version,
+            self.maker,
+            self.lockout,
+            self.boot,
+            self.uptime_ms,
+            self.access_code_id,
+            _,
+        ) = fields
+
+
+class Journal:
+    """Appends and reads entries over one Log."""
+
+    def __init__(self, log):
+        self._log = log
+        self.head = 0  # number of the newest entry, 0 for none
+        self.newest = None  # type: Entry | None
+        self.time_floor_s = 0  # no later entry may be dated before this
+        self.boot = 1  # number of this start
+        self.lockout = 0  # packed state of the lockout, written with every entry
+        self._starts = array("I", bytes(4 * 256))  # number of the first entry of each segment
+        self._load()
+
+    @property
+    def epoch(self):
+        return self._log.epoch
+
+    def _load(self):
+        for segment in self._log.segments():
+            for _, payload in self._log.records(segment):
+                entry = Entry(struct.unpack(_LAYOUT, payload))
+                if not self._starts[segment]:
+                    self._starts[segment] = entry.sequence
+                if entry.sequence > self.head:
+                    self.head = entry.sequence
+                    self.newest = entry
+                if entry.time_s > self.time_floor_s:
+                    self.time_floor_s = entry.time_s
+        if self.newest is not None:
+            self.boot = self.newest.boot + 1
+            self.lockout = self.newest.lockout
+        self._make_room()
+
+    @property
+    def first(self):
+        """Number of the oldest entry still held; `head + 1` if there is none."""
+        starts = [self._starts[n] for n in self._log.segments() if self._starts[n]]
+        return min(starts) if starts else self.head + 1
+
+    def append(self, kind, reason, time_s, uptime_ms, slot=None, maker=0):
+        """Write one entry; `slot` is the Slot it is about. Raises FlashError."""
+        sequence = self.head + 1
+        fields = (
+            sequence,
+            time_s,
+            kind,
+            reason,
+            slot.number if slot else 0,
+            slot.version if slot else 0,
+            maker,
+            self.lockout,
+            self.boot,
+            uptime_ms,
+            slot.access_code_id if slot else _NO_CODE,
+            0,
+        )
+        position = self._log.append(struct.pack(_LAYOUT, *fields))
+        segment = position // self._log.per_segment
+        if not self._starts[segment]:
+            self._starts[segment] = sequence
+        self.head = sequence
+        self.time_floor_s = max(self.time_floor_s, time_s)
+        self._make_room()
+
+    def _make_room(self):
+        while self._log.free_segments < _SPARE_SEGMENTS:
+            oldest = self._log.segments()[0]
+            self._log.erase(oldest)
+            self._starts[oldest] = 0
+
+    def after(self, cursor, count):
+        """Return up to `count` entries with numbers beyond `cursor`, in order."""
+        entries = []
+        segments = self._log.segments()
+        for place, segment in enumerate(segments):
+            following = segments[place + 1] if place + 1 < len(segments) else None
+            if following is not None and 0 < self._starts[following] <= cursor + 1:
+                continue  # all of this segment lies at or before the cursor
+            for _, payload in self._log.records(segment):
+                entry = Entry(struct.unpack(_LAYOUT, payload))
+                if entry.sequence > cursor:
+                    entries.append(entry)
+                    if len(entries) == count:
+                        return entries
+        return entries

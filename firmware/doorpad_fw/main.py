@@ -1,0 +1,83 @@
+"""Starts the keypad: flash first, then door and link, each in its task; any failure ends in the safe state."""
+
+import asyncio
+import gc
+import os
+import sys
+
+from doorpad_link import messages
+from esp32 import Partition
+from machine import UART, reset, reset_cause
+
+from doorpad_fw import config, keys, pins
+from doorpad_fw.clock import Clock
+from doorpad_fw.door import Door
+from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
+from doorpad_fw.journal import Journal
+from doorpad_fw.link import Link
+from doorpad_fw.log import Log
+from doorpad_fw.matrix import Matrix
+from doorpad_fw.outputs import Outputs
+from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
+from doorpad_fw.slots import Slots
+
+_PARTITION = "slots"
+_IOCTL_BLOCK_COUNT = 4
+_UART_BUFFER_BYTES = 4096  # a flash erase keeps the loop from reading for 45 ms: 520 bytes at 115,200 baud
+
+
+def _new_epoch():
+    return os.urandom(4)
+
+
+def _on_exception(_loop, context):
+    # A task that died would leave a door half alive: start anew instead.
+    sys.print_exception(context["exception"])
+    reset()
+
+
+async def _tick(door):
+    while True:
+        await asyncio.sleep_ms(1000)
+        door.tick()
+        gc.collect()
+
+
+async def _run(settings):
+    asyncio.get_event_loop().set_exception_handler(_on_exception)
+    identity = keys.load()
+    partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
+    half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
+    slot_log = Log(partition, 0, half, SLOT_RECORD_BYTES, _new_epoch)
+    slots = Slots(slot_log, settings["slots"], identity.device_key)
+    journal = Journal(Log(partition, half, half, JOURNAL_RECORD_BYTES, _new_epoch))
+    clock = Clock()
+    outputs = Outputs(settings["strike_ms"])
+    link = None
+
+    def on_change():
+        if link is not None:
+            link.changed()
+
+    door = Door(identity, slots, journal, clock, outputs, on_change)
+    link = Link(identity, slots, journal, clock, door, os.urandom(8))
+    door.note(messages.EV_BOOT, reset_cause())
+    matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
+    uart = UART(
+        pins.LINK_UART, settings["baud"], tx=pins.LINK_TX, rx=pins.LINK_RX, rxbuf=_UART_BUFFER_BYTES, txbuf=_UART_BUFFER_BYTES
+    )
+    gc.collect()
+    await asyncio.gather(matrix.run(door.key), link.run(uart), _tick(door))
+
+
+def start():
+    """Run for ever; a failure starts the keypad anew, with the outputs safe from the first line of boot.py on."""
+    try:
+        settings, complaints = config.load()
+        for complaint in complaints:
+            print(complaint)
+        asyncio.run(_run(settings))
+    except Exception as error:
+        sys.print_exception(error)
+    finally:
+        reset()

@@ -1,0 +1,16 @@
+"""The big blocks, taken before anything has fragmented the heap: import this module first.
+
+An ESP32 without PSRAM has 112 KB of heap in two areas, and a block must lie within one of them.
+"""
+
+from array import array
+
+from micropython import const
+
+SLOTS_MAX = const(4096)
+BUCKETS = const(8192)  # twice the slots: a probe ends after one or two steps
+SEGMENT_BYTES = const(4096)
+
+slot_buckets = array("H", bytes(2 * BUCKETS))  # slot number, 0 for none
+slot_positions = array("H", b"\xff\xff" * (SLOTS_MAX + 1))  # of each slot's newest record
+segment = bytearray(SEGMENT_BYTES)  # scratch for one erase block

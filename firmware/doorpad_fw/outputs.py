@@ -1,0 +1,89 @@
+"""Strike, LEDs and buzzer.
+
+The strike's pulse is played by the RMT peripheral, which falls back to idle without the interpreter:
+whatever the program does, the strike cannot stay energised longer than the pulse.
+"""
+
+import asyncio
+
+from esp32 import RMT
+from machine import Pin
+from micropython import const
+
+from doorpad_fw import pins
+
+_RMT_CHANNEL = const(0)
+_CLOCK_DIVIDER = const(255)
+_TICKS_PER_S = const(313_725)  # 80 MHz / 255
+_TICKS_MAX = const(32_767)  # of one RMT half-word
+_HALF_WORDS_MAX = const(120)  # of one load of the channel's memory
+STRIKE_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S
+
+
+def pulse_ticks(duration_ms):
+    """Split a pulse into RMT half-words: a list of tick counts, each 1 to 32,767."""
+    ticks = max(duration_ms * _TICKS_PER_S // 1000, 1)
+    pieces = (ticks + _TICKS_MAX - 1) // _TICKS_MAX
+    return [ticks // pieces + (1 if n < ticks % pieces else 0) for n in range(pieces)]
+
+
+class _Level:
+    def __init__(self, pin, active):
+        self._active = active
+        self._pin = Pin(pin, Pin.OUT, value=1 - active)
+
+    def set(self, on):
+        self._pin.value(self._active if on else 1 - self._active)
+
+
+class Outputs:
+    """`strike_ms`: how long a granted entry energises the strike, 100 to STRIKE_MS_MAX."""
+
+    def __init__(self, strike_ms):
+        self._strike_ms = strike_ms
+        idle = 1 - pins.STRIKE_ACTIVE
+        strike_pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
+        self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=idle)
+        self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
+        self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
+        self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
+        self._signal = None  # the running feedback task
+
+    def open_strike(self):
+        """Energise the strike for its time. During a pulse this does nothing: the door is open already."""
+        if self._strike.wait_done():
+            pieces = pulse_ticks(self._strike_ms)
+            self._strike.write_pulses(pieces, [pins.STRIKE_ACTIVE] * len(pieces))
+
+    # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
+
+    def key_pressed(self):
+        self._play(((self._buzzer, 20),))
+
+    def granted(self):
+        self._play(((self._green, 1000),))
+
+    def refused(self):
+        self._play(((self._red, 150), (self._buzzer, 150), (self._red, 150)))
+
+    def programming(self, active):
+        self._green.set(active)
+
+    def accepted(self):
+        self._play(((self._buzzer, 100), (None, 100), (self._buzzer, 100)))
+
+    def _play(self, steps):
+        if self._signal is not None:
+            self._signal.cancel()
+        for output in (self._green, self._red, self._buzzer):
+            output.set(False)
+        self._signal = asyncio.create_task(self._play_steps(steps))
+
+    async def _play_steps(self, steps):
+        for output, duration_ms in steps:
+            if output is not None:
+                output.set(True)
+            await asyncio.sleep_ms(duration_ms)
+            if output is not None:
+                output.set(False)
+        self._signal = None

@@ -1,0 +1,105 @@
+"""The control channel of an emulated keypad: one JSON object a line, on an inherited socket.
+
+    {"id": 1, "press": "1234#"}          press keys as a finger does, with bouncing contacts
+    {"id": 2, "switch": "5", "down": true}
+    {"id": 3, "skew_s": 3600}            move the clock
+    {"id": 4, "freeze": 1760000000}      hold the clock at a Unix second; null lets it run
+    {"id": 5, "heap": true}              -> free and allocated bytes after a collection
+    {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
+    {"id": 7, "flash": true}             -> operations and erases since the start
+
+Every line is answered with its id: {"id": 1, "ok": true, ...} or {"id": 1, "error": "..."}. Changes of outputs
+come unasked: {"output": "strike", "level": 1, "ticks_ms": 1234, "unix_s": 1760000000}.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+
+import board
+import time
+from esp32 import Partition
+
+_HOLD_MS = 24  # a quick finger; the firmware wants 8 ms of rest after 5 ms of bouncing
+_GAP_MS = 24
+_BOUNCES_MS = (1, 1, 2)
+_UNIX_OF_2000 = 946_684_800
+
+
+class _Bench:
+    def __init__(self, writer):
+        self._writer = writer
+        board.watch(self._output)
+
+    def _send(self, message):
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _output(self, name, level):
+        self._send(
+            {
+                "output": name,
+                "level": level,
+                "ticks_ms": time.ticks_ms(),
+                "unix_s": time.time() + _UNIX_OF_2000,
+            }
+        )
+        asyncio.create_task(self._writer.drain())
+
+    async def _bounce(self, key, down):
+        for pause_ms in _BOUNCES_MS:
+            board.switch(key, down)
+            await asyncio.sleep_ms(pause_ms)
+            board.switch(key, not down)
+            await asyncio.sleep_ms(pause_ms)
+        board.switch(key, down)
+
+    async def _do(self, request):
+        if "press" in request:
+            for key in request["press"]:
+                await self._bounce(key, True)
+                pressed_ms = time.ticks_ms()
+                await asyncio.sleep_ms(_HOLD_MS)
+                await self._bounce(key, False)
+                await asyncio.sleep_ms(_GAP_MS)
+            return {"pressed_ms": pressed_ms}
+        if "switch" in request:
+            board.switch(request["switch"], request["down"])
+        elif "skew_s" in request:
+            time.skew(request["skew_s"])
+        elif "freeze" in request:
+            time.freeze(request["freeze"])
+        elif "heap" in request:
+            gc.collect()
+            return {"free": gc.mem_free(), "allocated": gc.mem_alloc()}
+        elif "cut_at" in request:
+            Partition.cut_at = Partition.operations + request["cut_at"]
+        elif "flash" in request:
+            return {"operations": Partition.operations, "erases": Partition.erases}
+        else:
+            raise ValueError("no such request")
+        return {}
+
+    async def handle(self, line):
+        request = json.loads(line)
+        answer = {"id": request["id"]}
+        try:
+            answer.update(await self._do(request))
+            answer["ok"] = True
+        except ValueError as error:
+            answer["error"] = str(error)
+        self._send(answer)
+        await self._writer.drain()
+
+
+async def serve():
+    """Serve the control channel for ever; the process ends with its other end."""
+    port = open(int(os.getenv("DOORPAD_CONTROL_FD")), "r+b")
+    reader = asyncio.StreamReader(port)
+    bench = _Bench(asyncio.StreamWriter(port, {}))
+    while True:
+        line = await reader.readline()
+        if not line:
+            sys.exit(0)
+        await bench.handle(line)

@@ -1,0 +1,132 @@
+"""Stand-in for the ESP32 port's `esp32`: flash in an image file, NVS in files, RMT as a timed pulse."""
+
+import asyncio
+import os
+
+import board
+
+_IMAGE = "flash.bin"
+_BLOCK_BYTES = 4096
+_IOCTL_BLOCK_COUNT = 4
+_IOCTL_BLOCK_SIZE = 5
+_IOCTL_ERASE = 6
+_NOT_FOUND = -4354
+
+
+def _cut_power():
+    # Kills the process without a chance to tidy up, as a power cut does; bytes already written stay.
+    os.system("kill -9 $PPID")
+
+
+class Partition:
+    """NOR flash: a program clears bits, an erase sets a block to FF. Both can be torn by a power cut."""
+
+    TYPE_DATA = 1
+    operations = 0  # programs and erases since the start
+    cut_at = 0  # number of the operation that power is cut in, 0 for none
+    erases = 0
+
+    def __init__(self, image):
+        self._file = open(image, "r+b")
+        self._blocks = self._file.seek(0, 2) // _BLOCK_BYTES
+
+    @staticmethod
+    def find(kind, label):
+        return [Partition(_IMAGE)]
+
+    def readblocks(self, block, buffer, offset=0):
+        self._file.seek(block * _BLOCK_BYTES + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block, buffer, offset=None):
+        if offset is None:
+            self.ioctl(_IOCTL_ERASE, block)
+            offset = 0
+        old = bytearray(len(buffer))
+        self.readblocks(block, old, offset)
+        size = len(old)
+        cleared = int.from_bytes(old, "big") & int.from_bytes(buffer, "big")
+        self._put(block * _BLOCK_BYTES + offset, cleared.to_bytes(size, "big"))
+
+    def ioctl(self, operation, argument):
+        if operation == _IOCTL_BLOCK_COUNT:
+            return self._blocks
+        if operation == _IOCTL_BLOCK_SIZE:
+            return _BLOCK_BYTES
+        if operation == _IOCTL_ERASE:
+            Partition.erases += 1
+            self._put(argument * _BLOCK_BYTES, b"\xff" * _BLOCK_BYTES)
+        return 0
+
+    def _put(self, at, data):
+        Partition.operations += 1
+        self._file.seek(at)
+        if Partition.operations == Partition.cut_at:
+            self._file.write(data[: len(data) // 2])
+            _cut_power()
+        self._file.write(data)
+
+
+class NVS:
+    """Blobs in a directory, one file each. Only what was committed is there after a restart."""
+
+    def __init__(self, namespace):
+        self._folder = "nvs-" + namespace
+        self._pending = {}
+
+    def get_blob(self, key, buffer):
+        try:
+            with open(self._folder + "/" + key, "rb") as file:
+                data = file.read()
+        except OSError:
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def set_blob(self, key, value):
+        self._pending[key] = bytes(value)
+
+    def commit(self):
+        try:
+            os.mkdir(self._folder)
+        except OSError:
+            pass  # it is there
+        for key, value in self._pending.items():
+            with open(self._folder + "/" + key + ".new", "wb") as file:
+                file.write(value)
+            os.rename(self._folder + "/" + key + ".new", self._folder + "/" + key)
+        self._pending = {}
+
+
+class RMT:
+    """Plays one pulse; the level returns to idle at its end whatever the firmware does meanwhile."""
+
+    def __init__(self, channel, *, pin, clock_div, idle_level):
+        self._pin = pin
+        self._idle = idle_level
+        self._tick_hz = 80_000_000 // clock_div
+        self._playing = False
+
+    def wait_done(self, *, timeout=0):
+        return not self._playing
+
+    def write_pulses(self, durations, data):
+        self._playing = True
+        asyncio.create_task(self._play(list(zip(durations, data))))
+        self._pin.value(data[0])
+
+    async def _play(self, pulses):
+        ticks = 0
+        level = pulses[0][1]
+        for duration, wanted in pulses:
+            if wanted != level:
+                await asyncio.sleep_ms(ticks * 1000 // self._tick_hz)
+                self._pin.value(wanted)
+                ticks, level = 0, wanted
+            ticks += duration
+        await asyncio.sleep_ms(ticks * 1000 // self._tick_hz)
+        self._pin.value(self._idle)
+        self._playing = False
+
+
+assert board.ROWS  # the wiring was read before anything drives a pin

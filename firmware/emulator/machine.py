@@ -1,0 +1,64 @@
+"""Stand-in for the ESP32 port's `machine`, as far as the firmware uses it."""
+
+import os
+import sys
+
+import board
+import time as _time
+
+_path = sys.path
+sys.path = ()
+try:
+    from machine import *  # noqa: F403
+finally:
+    sys.path = _path
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+EXIT_RESET = 42  # the process' exit code when the firmware asks for a restart
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_UP = 2
+    IRQ_FALLING = 2
+
+    def __init__(self, number, mode=-1, pull=-1, *, value=None):
+        self.number = number
+        self._mode = mode
+        if value is not None:
+            board.drive(number, value)
+
+    def value(self, level=None):
+        if level is None:
+            return board.read(self.number)
+        board.drive(self.number, level)
+        return None
+
+    def irq(self, handler, trigger):
+        board.on_falling(self.number, lambda: handler(self))
+
+
+class RTC:
+    def datetime(self, fields):
+        year, month, day, _weekday, hour, minute, second, microsecond = fields
+        _time.set_clock(_time.mktime((year, month, day, hour, minute, second, 0, 0)), microsecond // 1000)
+
+
+def UART(number, baudrate, *, tx, rx, rxbuf, txbuf):  # noqa: N802 - the port's own name
+    """The link: the inherited, non-blocking descriptor that leads to the cable."""
+    return open(int(os.getenv("DOORPAD_LINK_FD")), "r+b")
+
+
+def reset():
+    sys.exit(EXIT_RESET)
+
+
+def reset_cause():
+    return int(os.getenv("DOORPAD_RESET_CAUSE") or PWRON_RESET)

@@ -1,0 +1,21 @@
+"""Starts an emulated keypad as the port does: boot.py, then main.py, with the bench beside them."""
+
+import asyncio
+import asyncio.event
+
+import bench
+
+
+class _Flag(asyncio.Event):
+    """ThreadSafeFlag without its poll loop: here interrupts come from tasks, and an idle keypad costs nothing."""
+
+    async def wait(self):
+        await super().wait()
+        self.clear()
+
+
+asyncio.ThreadSafeFlag = _Flag
+asyncio.create_task(bench.serve())
+
+import boot  # noqa: E402, F401
+import main  # noqa: E402, F401

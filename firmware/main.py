@@ -1,0 +1,3 @@
+from doorpad_fw.main import start
+
+start()
