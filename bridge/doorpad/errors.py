@@ -1,8 +1,9 @@
 """The root of every error the bridge raises on purpose.
 
 DoorpadError
+├── BenchUnavailable
 ├── store: DataFolderUnusable, DataFolderInUse, DatabaseDamaged
-└── api:   PortInUse
+└── api:   ApiKeysDamaged, ApiError, PortInUse
 
 Messages are read by people and end up in logs: never a PIN or an API key in one.
 """
@@ -24,3 +25,13 @@ class DoorpadError(Exception):
     """An error with a known cause and a next step."""
 
     next_step: ClassVar[NextStep] = NextStep.PERSON
+
+
+class BenchUnavailable(DoorpadError):
+    """Keys were to be pressed, or a cable to be pulled, on a keypad that is not emulated."""
+
+    next_step: ClassVar[NextStep] = NextStep.CHANGE_REQUEST
+
+    def __init__(self, device_id: str) -> None:
+        self.device_id = device_id
+        super().__init__(f"device {device_id} is not an emulated keypad")

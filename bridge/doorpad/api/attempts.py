@@ -1,0 +1,150 @@
+"""Action attempts: their objects, and /action_attempts."""
+
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.code_objects import access_code_object, code_rows
+from doorpad.api.errors import not_found
+from doorpad.api.paging import page
+from doorpad.api.params import Ids
+from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
+from doorpad.api.times import iso
+from doorpad.store.schema import AccessCode, ActionAttempt, Hub
+from doorpad.store.status import on_keypad
+
+ActionType = Literal[
+    "CREATE_ACCESS_CODE", "UPDATE_ACCESS_CODE", "DELETE_ACCESS_CODE", "SIMULATE_KEYPAD_CODE_ENTRY"
+]
+
+_EXPIRES_MS = 600_000  # as upstream
+_LIST_DEFAULT = 500
+
+
+class AttemptObject(msgspec.Struct, kw_only=True):
+    """Exactly one of `result` and `error` is an object once the attempt is not pending."""
+
+    action_attempt_id: str
+    action_type: str
+    status: Literal["pending", "success", "error"] = "pending"
+    result: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+    doorpad: dict[str, Any]
+
+
+class GetParams(msgspec.Struct, kw_only=True):
+    action_attempt_id: UUID
+
+
+class ListParams(msgspec.Struct, kw_only=True):
+    action_attempt_ids: Ids | None = None
+    device_id: UUID | None = None
+    limit: float | None = None
+    page_cursor: str | None = None
+
+
+def begin_attempt(
+    session: AsyncSession,
+    action_type: ActionType,
+    *,
+    device_id: str,
+    access_code_id: str | None,
+    now_ms: int,
+    finished: Literal["success", "error"] | None = None,
+) -> ActionAttempt:
+    """A new attempt, in the session's transaction."""
+    attempt = ActionAttempt(
+        action_attempt_id=str(uuid4()),
+        action_type=action_type,
+        device_id=device_id,
+        access_code_id=access_code_id,
+        created_at_ms=now_ms,
+        finished=finished,
+    )
+    session.add(attempt)
+    return attempt
+
+
+async def attempt_object(
+    session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
+) -> AttemptObject:
+    """The attempt as it stands now. One about a code follows what its keypad is known to hold."""
+    made = AttemptObject(
+        action_attempt_id=attempt.action_attempt_id,
+        action_type=attempt.action_type,
+        doorpad={"created_at": iso(attempt.created_at_ms), "access_code_id": attempt.access_code_id},
+    )
+    if attempt.finished == "error":
+        made.status = "error"
+        made.error = {
+            "type": attempt.error_type or "uncategorized_error",
+            "message": attempt.error_message or "The action failed.",
+        }
+        return made
+    made.result = (
+        {} if attempt.finished == "success" else await _derived_result(session, hub, attempt, now_ms)
+    )
+    if made.result is not None:
+        made.status = "success"
+    elif now_ms - attempt.created_at_ms >= _EXPIRES_MS:
+        made.status = "error"
+        made.error = {
+            "type": "action_attempt_expired",
+            "message": "The keypad has not confirmed it within 10 minutes; it is still being tried.",
+        }
+    return made
+
+
+async def _derived_result(
+    session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
+) -> dict[str, Any] | None:
+    """The result of an attempt about a code, or None while the keypad does not match it."""
+    code = await session.get(AccessCode, attempt.access_code_id)
+    if code is None:
+        return None
+    if attempt.action_type == "DELETE_ACCESS_CODE":
+        return {} if code.state == "deleted" else None
+    if not code.managed:
+        return None
+    (rows,) = await code_rows(session, [code])
+    # What was announced stays done, also when the code has been taken off again since.
+    if code.announced is None and not on_keypad(code, rows.slot):
+        return None
+    return {"access_code": access_code_object(hub, rows, now_ms)}
+
+
+async def _get(service: Service, params: GetParams) -> Reply:
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        attempt = await session.get(ActionAttempt, str(params.action_attempt_id))
+        if attempt is None:
+            raise not_found("action_attempt", params.action_attempt_id)
+        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+
+
+async def _list(service: Service, params: ListParams) -> Reply:
+    wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
+    query = select(ActionAttempt)
+    if params.action_attempt_ids is not None:
+        query = query.where(ActionAttempt.action_attempt_id.in_(map(str, params.action_attempt_ids)))
+    if params.device_id is not None:
+        query = query.where(ActionAttempt.device_id == str(params.device_id))
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        found = await session.scalars(
+            wanted.of(query, ActionAttempt.created_at_ms, ActionAttempt.action_attempt_id)
+        )
+        attempts = found.all()
+        now_ms = service.now_ms()
+        objects = [await attempt_object(session, hub, it, now_ms) for it in attempts[: wanted.limit]]
+    keys = [(it.created_at_ms, it.action_attempt_id) for it in attempts]
+    return {"action_attempts": objects, "pagination": wanted.pagination(keys)}
+
+
+OPERATIONS: tuple[AnyOperation, ...] = (
+    Operation("/action_attempts/get", READ, GetParams, _get),
+    Operation("/action_attempts/list", READ, ListParams, _list),
+)

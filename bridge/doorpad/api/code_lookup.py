@@ -1,0 +1,77 @@
+"""Finding access codes, for the paths of managed and of unmanaged ones.
+
+The two kinds do not see each other: the id of the one kind is unknown to the paths of the other.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.errors import invalid_request, not_found
+from doorpad.api.paging import Page
+from doorpad.api.service import device_or_404
+from doorpad.store.schema import AccessCode
+from doorpad.store.status import expired
+
+
+def visible(*, managed: bool) -> Select[Any]:
+    """The codes of one kind that get and list show.
+
+    An unmanaged code is gone as soon as its removal is asked for: its only status is "set".
+    """
+    query = select(AccessCode).where(AccessCode.managed.is_(managed))
+    return query.where(AccessCode.state.in_(["active", "removing"] if managed else ["active"]))
+
+
+async def find_code(
+    session: AsyncSession,
+    *,
+    managed: bool,
+    access_code_id: UUID | None,
+    device_id: UUID | None,
+    pin: str | None,
+    now_s: int,
+) -> AccessCode:
+    """One visible code, by its id or by device and PIN.
+
+    A PIN may stand for several codes one after the other; then it is the first that is not over.
+
+    Raises:
+        ApiError: 400 with neither; 404 access_code_not_found or device_not_found.
+    """
+    query = visible(managed=managed)
+    if access_code_id is not None:
+        query = query.where(AccessCode.access_code_id == str(access_code_id))
+        if device_id is not None:
+            query = query.where(AccessCode.device_id == str(device_id))
+    elif device_id is not None and pin is not None:
+        await device_or_404(session, device_id)
+        query = query.where(AccessCode.device_id == str(device_id), AccessCode.code == pin)
+    else:
+        raise invalid_request("access_code_id, or device_id and code, are needed")
+    found: Sequence[AccessCode] = (await session.scalars(query)).all()
+    if not found:
+        raise not_found("access_code", access_code_id)
+    return min(found, key=lambda code: (expired(code, now_s), code.starts_at_s or 0, code.created_at_ms))
+
+
+async def code_page(
+    session: AsyncSession, page: Page, query: Select[Any], search: str | None
+) -> Sequence[AccessCode]:
+    """The rows of a page and one more. `search` is a part of the name or id, or a whole PIN."""
+    if search is not None:
+        query = query.where(
+            or_(
+                AccessCode.name.icontains(search, autoescape=True),
+                AccessCode.access_code_id.icontains(search, autoescape=True),
+                AccessCode.code == search,
+            )
+        )
+    return (await session.scalars(page.of(query, AccessCode.created_at_ms, AccessCode.access_code_id))).all()
+
+
+def page_keys(codes: Sequence[AccessCode]) -> list[tuple[int, str]]:
+    return [(code.created_at_ms, code.access_code_id) for code in codes]

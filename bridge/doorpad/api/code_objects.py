@@ -1,0 +1,219 @@
+"""Access codes as the API shows them, built from rows."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.device_objects import device_errors
+from doorpad.api.times import iso, iso_s
+from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
+from doorpad.store.status import Status, expired, on_keypad, status
+
+CodeType = Literal["ongoing", "time_bound"]
+
+_IDS_MAX = 10_000  # bound parameters in one statement; SQLite stops at 32,766
+
+_DISPLAY_STATUS: dict[Status, str] = {
+    "unset": "Scheduled",
+    "setting": "Issuing",
+    "set": "Active",
+    "removing": "Removing",
+}
+
+
+class Appearance(msgspec.Struct):
+    name: str | None
+
+
+class AccessCodeObject(msgspec.Struct, kw_only=True):
+    """A managed code."""
+
+    access_code_id: str
+    device_id: str
+    workspace_id: str
+    created_at: str
+    name: str | None
+    appearance: Appearance
+    code: str | None
+    type: CodeType
+    starts_at: str | None
+    ends_at: str | None
+    status: Status
+    display_status: str
+    pending_mutations: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]] = []
+    is_managed: bool = True
+    is_scheduled_on_device: bool
+    is_waiting_for_code_assignment: bool = False
+    is_external_modification_allowed: bool
+    is_one_time_use: bool = False
+    is_offline_access_code: bool = False
+    is_backup: bool = False
+    is_backup_access_code_available: bool = False
+    pulled_backup_access_code_id: None = None
+    common_code_key: None = None
+    doorpad: dict[str, Any]
+
+
+class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True):
+    """A code that another hand put on the keypad. Its status is "set" even before its window."""
+
+    access_code_id: str
+    device_id: str
+    workspace_id: str
+    created_at: str
+    name: str
+    code: str | None
+    type: CodeType
+    starts_at: str | None
+    ends_at: str | None
+    status: Literal["set"] = "set"
+    display_status: str = "Active"
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]] = []
+    is_managed: bool = False
+    doorpad: dict[str, Any]
+
+
+class CodeRows(msgspec.Struct):
+    """Everything that the object of one code is built from."""
+
+    code: AccessCode
+    device: Device
+    slot: Slot | None
+    errors: list[CodeError]
+
+
+async def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
+    """The codes with their devices, slots and errors, in the order given."""
+    slots: dict[str, Slot] = {}
+    errors: dict[str, list[CodeError]] = {}
+    for start in range(0, len(codes), _IDS_MAX):
+        ids = [code.access_code_id for code in codes[start : start + _IDS_MAX]]
+        found = await session.execute(
+            select(AccessCode.access_code_id, Slot)
+            .join(Slot, and_(Slot.device_id == AccessCode.device_id, Slot.slot == AccessCode.slot))
+            .where(AccessCode.access_code_id.in_(ids))
+        )
+        slots.update((id_, slot) for id_, slot in found)
+        for error in await session.scalars(
+            select(CodeError)
+            .where(CodeError.access_code_id.in_(ids))
+            .order_by(CodeError.created_at_ms, CodeError.error_code)
+        ):
+            errors.setdefault(error.access_code_id, []).append(error)
+    devices = {id_: await session.get_one(Device, id_) for id_ in {code.device_id for code in codes}}
+    return [
+        CodeRows(
+            code=code,
+            device=devices[code.device_id],
+            slot=slots.get(code.access_code_id),
+            errors=errors.get(code.access_code_id, []),
+        )
+        for code in codes
+    ]
+
+
+def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObject:
+    code, slot, now_s = rows.code, rows.slot, now_ms // 1_000
+    state = status(code, slot, now_s)
+    over = state == "unset" and expired(code, now_s)
+    return AccessCodeObject(
+        access_code_id=code.access_code_id,
+        device_id=code.device_id,
+        workspace_id=hub.workspace_id,
+        created_at=iso(code.created_at_ms),
+        name=code.name,
+        appearance=Appearance(code.name),
+        code=code.code,
+        type=_type(code),
+        starts_at=iso_s(code.starts_at_s),
+        ends_at=iso_s(code.ends_at_s),
+        status=state,
+        display_status="Expired" if over else _DISPLAY_STATUS[state],
+        pending_mutations=_pending_mutations(code, slot, now_s),
+        errors=_errors(rows),
+        is_scheduled_on_device=(
+            code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
+        ),
+        is_external_modification_allowed=code.external_modification_allowed,
+        doorpad=_place(slot),
+    )
+
+
+def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCodeObject:
+    code = rows.code
+    place = "" if code.slot is None else f" {code.slot}"
+    return UnmanagedAccessCodeObject(
+        access_code_id=code.access_code_id,
+        device_id=code.device_id,
+        workspace_id=hub.workspace_id,
+        created_at=iso(code.created_at_ms),
+        name=code.name if code.name is not None else f"Keypad code{place}",
+        code=code.code,
+        type=_type(code),
+        starts_at=iso_s(code.starts_at_s),
+        ends_at=iso_s(code.ends_at_s),
+        errors=_errors(rows),
+        doorpad=_place(rows.slot),
+    )
+
+
+def _type(code: AccessCode) -> CodeType:
+    return "ongoing" if code.ends_at_s is None else "time_bound"
+
+
+def _place(slot: Slot | None) -> dict[str, Any]:
+    return {"slot": slot and slot.slot, "generation": slot and slot.version}
+
+
+def _errors(rows: CodeRows) -> list[dict[str, Any]]:
+    own = [
+        {
+            **error.detail,
+            "error_code": error.error_code,
+            "message": error.message,
+            "created_at": iso(error.created_at_ms),
+            "is_access_code_error": True,
+        }
+        for error in rows.errors
+    ]
+    return own + device_errors(rows.device)
+
+
+def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[dict[str, Any]]:
+    """What is not yet so on the keypad. PINs are left out: the field is shown where codes are not."""
+    at = {"created_at": iso(code.created_at_ms)}
+    if code.state == "removing" or (expired(code, now_s) and slot is not None):
+        return [{**at, "mutation_code": "deleting", "message": "Removing the code from the keypad."}]
+    if expired(code, now_s) or on_keypad(code, slot):
+        return []
+    if slot is None:
+        return [{**at, "mutation_code": "creating", "message": "Setting the code on the keypad."}]
+    pending: list[dict[str, Any]] = []
+    if slot.code != code.code:
+        hidden = {"code": None}
+        pending.append(
+            {
+                **at,
+                "mutation_code": "updating_code",
+                "message": "Replacing the PIN on the keypad.",
+                "from": hidden,
+                "to": hidden,
+            }
+        )
+    if (slot.from_s, slot.until_s) != (code.starts_at_s, code.ends_at_s):
+        pending.append(
+            {
+                **at,
+                "mutation_code": "updating_time_frame",
+                "message": "Replacing the time frame on the keypad.",
+                "from": {"starts_at": iso_s(slot.from_s), "ends_at": iso_s(slot.until_s)},
+                "to": {"starts_at": iso_s(code.starts_at_s), "ends_at": iso_s(code.ends_at_s)},
+            }
+        )
+    return pending

@@ -1,0 +1,116 @@
+"""Keypads as the API shows them, built from rows."""
+
+from typing import Any
+
+import msgspec
+
+from doorpad.api.pins import length_bounds
+from doorpad.api.times import iso
+from doorpad.store.schema import Device, Hub
+
+DEVICE_TYPE = "doorpad_keypad"
+MANUFACTURER = "doorpad"
+
+_LINK_ERRORS = {
+    "disconnected": ("device_disconnected", "Device is disconnected"),
+    "offline": ("device_offline", "Device is offline"),
+}
+
+
+class DeviceObject(msgspec.Struct, kw_only=True):
+    """A keypad. `nickname` is left out on purpose: strict clients refuse null there."""
+
+    device_id: str
+    device_type: str = DEVICE_TYPE
+    display_name: str
+    workspace_id: str
+    connected_account_id: str
+    created_at: str
+    is_managed: bool = True
+    capabilities_supported: list[str] = ["access_code"]
+    can_program_online_access_codes: bool = True
+    can_program_offline_access_codes: bool = False
+    can_unlock_with_code: bool = True
+    can_remotely_unlock: bool = False
+    can_remotely_lock: bool = False
+    can_simulate_connection: bool
+    can_simulate_disconnection: bool
+    can_simulate_removal: bool = False
+    can_simulate_hub_connection: bool = False
+    can_simulate_hub_disconnection: bool = False
+    can_simulate_paid_subscription: bool = False
+    device_manufacturer: dict[str, str] = {"manufacturer": MANUFACTURER, "display_name": MANUFACTURER}
+    device_provider: dict[str, str] = {
+        "device_provider_name": MANUFACTURER,
+        "display_name": MANUFACTURER,
+        "provider_category": "stable",
+    }
+    properties: dict[str, Any]
+    location: None = None
+    custom_metadata: dict[str, Any] = {}
+    space_ids: list[str] = []
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]] = []
+    doorpad: dict[str, Any]
+
+
+def device_object(hub: Hub, device: Device) -> DeviceObject:
+    return DeviceObject(
+        device_id=device.device_id,
+        display_name=device.name,
+        workspace_id=hub.workspace_id,
+        connected_account_id=hub.connected_account_id,
+        created_at=iso(device.created_at_ms),
+        can_simulate_connection=device.simulated,
+        can_simulate_disconnection=device.simulated,
+        properties=_properties(device),
+        errors=device_errors(device),
+        doorpad={
+            "boot_id": device.boot_id,
+            "table_epoch": device.table_epoch,
+            "generation": device.generation,
+            "firmware": device.firmware,
+            "clock_trusted": device.clock_trusted,
+            "link_state": device.link_state,
+        },
+    )
+
+
+def device_errors(device: Device) -> list[dict[str, Any]]:
+    """The device's own errors; its access codes inherit them."""
+    if device.link_state not in _LINK_ERRORS:
+        return []
+    code, message = _LINK_ERRORS[device.link_state]
+    return [
+        {
+            "error_code": code,
+            "message": message,
+            "created_at": iso(device.link_changed_at_ms),
+            "is_device_error": True,
+        }
+    ]
+
+
+def _properties(device: Device) -> dict[str, Any]:
+    shortest, longest = length_bounds(device)
+    properties: dict[str, Any] = {
+        "online": device.link_state == "online",
+        "name": device.name,
+        "appearance": {"name": device.name},
+        "model": {
+            "display_name": "Keypad",
+            "manufacturer_display_name": MANUFACTURER,
+            "has_built_in_keypad": True,
+        },
+        "manufacturer": MANUFACTURER,
+        "serial_number": device.serial,
+        "has_direct_power": True,
+        "online_access_codes_enabled": True,
+        "offline_access_codes_enabled": False,
+        "has_native_entry_events": True,
+        "supports_backup_access_code_pool": False,
+        "supported_code_lengths": list(range(shortest, longest + 1)),
+    }
+    if device.capacity is not None:
+        properties["max_active_codes_supported"] = device.capacity
+    return properties

@@ -1,0 +1,131 @@
+"""/devices and /locks: every keypad is both."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, device_object
+from doorpad.api.errors import invalid_request, not_found
+from doorpad.api.paging import page
+from doorpad.api.params import Ids, Text, Texts
+from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, device_or_404
+from doorpad.api.times import instant_us
+from doorpad.store.schema import Device, Hub
+
+_LIST_DEFAULT = 500
+
+
+class GetParams(msgspec.Struct, kw_only=True):
+    device_id: UUID | None = None
+    name: Text | None = None
+
+
+class ListParams(msgspec.Struct, kw_only=True):
+    """Filters; all that are given must hold."""
+
+    connected_account_id: UUID | None = None
+    connected_account_ids: Ids | None = None
+    device_type: Text | None = None
+    device_types: Texts | None = None
+    manufacturer: Text | None = None
+    device_ids: Ids | None = None
+    created_before: str | None = None
+    search: Text | None = None
+    limit: float | None = None
+    page_cursor: str | None = None
+    # Nothing here belongs to a webview or a space: asked for one, the list is empty.
+    connect_webview_id: UUID | None = None
+    space_id: UUID | None = None
+    # Accepted without effect.
+    customer_key: str | None = None
+    user_identifier_key: str | None = None
+    include_if: Texts | None = None
+    exclude_if: Texts | None = None
+
+
+async def find_device(session: AsyncSession, device_id: UUID | None, name: str | None) -> Device:
+    """The device with this id and this name, of which one may be None. Raises ApiError 400 or 404."""
+    if device_id is not None:
+        device = await device_or_404(session, device_id)
+        if name is not None and device.name != name:
+            raise not_found("device", device_id)
+        return device
+    if name is None:
+        raise invalid_request("device_id or name is needed")
+    found = await session.scalars(select(Device).where(Device.name == name).order_by(Device.created_at_ms))
+    named = found.first()
+    if named is None:
+        raise not_found("device")
+    return named
+
+
+async def _get(service: Service, params: GetParams) -> Reply:
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        return {"device": device_object(hub, await find_device(session, params.device_id, params.name))}
+
+
+async def _get_lock(service: Service, params: GetParams) -> Reply:
+    device = (await _get(service, params))["device"]
+    return {"device": device, "lock": device}
+
+
+async def _list(service: Service, params: ListParams) -> Reply:
+    wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
+    hub = await service.database.hub()
+    query = wanted.of(_filtered(hub, params), Device.created_at_ms, Device.device_id)
+    async with service.database.read() as session:
+        devices = (await session.scalars(query)).all()
+    return {
+        "devices": [device_object(hub, device) for device in devices[: wanted.limit]],
+        "pagination": wanted.pagination([(it.created_at_ms, it.device_id) for it in devices]),
+    }
+
+
+async def _list_locks(service: Service, params: ListParams) -> Reply:
+    reply = await _list(service, params)
+    return {**reply, "locks": reply["devices"]}
+
+
+def _filtered(hub: Hub, params: ListParams) -> Select[Any]:
+    query = select(Device)
+    if not _any_can_match(hub, params):
+        return query.where(false())
+    if params.device_ids is not None:
+        query = query.where(Device.device_id.in_(map(str, params.device_ids)))
+    if params.created_before is not None:
+        before_ms = instant_us("created_before", params.created_before) // 1_000
+        query = query.where(Device.created_at_ms < before_ms)
+    if params.search is not None:
+        query = query.where(
+            or_(
+                Device.name.icontains(params.search, autoescape=True),
+                Device.device_id.icontains(params.search, autoescape=True),
+            )
+        )
+    return query
+
+
+def _any_can_match(hub: Hub, params: ListParams) -> bool:
+    """Whether the filters on what all keypads have in common let any through."""
+    accounts = params.connected_account_ids
+    return (
+        params.connect_webview_id is None
+        and params.space_id is None
+        and str(params.connected_account_id or hub.connected_account_id) == hub.connected_account_id
+        and (accounts is None or hub.connected_account_id in map(str, accounts))
+        and (params.device_type or DEVICE_TYPE) == DEVICE_TYPE
+        and (params.device_types is None or DEVICE_TYPE in params.device_types)
+        and (params.manufacturer or MANUFACTURER) == MANUFACTURER
+    )
+
+
+OPERATIONS: tuple[AnyOperation, ...] = (
+    Operation("/devices/get", READ, GetParams, _get),
+    Operation("/devices/list", READ, ListParams, _list),
+    Operation("/locks/get", READ, GetParams, _get_lock),
+    Operation("/locks/list", READ, ListParams, _list_locks),
+)

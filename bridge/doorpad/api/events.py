@@ -1,0 +1,126 @@
+"""/events: the log, oldest first."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, false, select
+
+from doorpad.api.errors import invalid_field, invalid_request, not_found
+from doorpad.api.paging import page_limit
+from doorpad.api.params import Ids, Text, Texts
+from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
+from doorpad.api.times import instant_us, iso
+from doorpad.store.schema import Event, Hub
+
+_LIST_DEFAULT = 500
+
+# Strict clients need a `code` on these; the log holds no PIN.
+_CODE_FIELD: dict[str, str | None] = {
+    "access_code.scheduled_on_device": "",
+    "access_code.set_on_device": "",
+    "access_code.deleted": None,
+}
+
+
+class GetParams(msgspec.Struct, kw_only=True):
+    event_id: UUID | None = None
+    event_type: Text | None = None
+    device_id: UUID | None = None
+
+
+class ListParams(msgspec.Struct, kw_only=True):
+    """`since` or `between` is needed; of the filters, all that are given must hold."""
+
+    since: str | None = None
+    between: Texts | None = None
+    event_ids: Ids | None = None
+    event_type: Text | None = None
+    event_types: Texts | None = None
+    device_id: UUID | None = None
+    device_ids: Ids | None = None
+    access_code_id: UUID | None = None
+    access_code_ids: Ids | None = None
+    connected_account_id: UUID | None = None
+    limit: float | None = None
+    # Accepted without effect.
+    customer_key: str | None = None
+
+
+def event_object(hub: Hub, event: Event) -> dict[str, Any]:
+    """The event as the API and webhooks show it."""
+    made: dict[str, Any] = dict(event.payload)
+    if event.event_type in _CODE_FIELD:
+        made["code"] = _CODE_FIELD[event.event_type]
+    made |= {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "workspace_id": hub.workspace_id,
+        "connected_account_id": hub.connected_account_id,
+        "created_at": iso(event.created_at_ms),
+        "occurred_at": iso(event.occurred_at_ms),
+    }
+    if event.device_id is not None:
+        made["device_id"] = event.device_id
+    if event.access_code_id is not None:
+        made["access_code_id"] = event.access_code_id
+    return made
+
+
+async def _get(service: Service, params: GetParams) -> Reply:
+    query = select(Event).order_by(Event.occurred_at_ms.desc(), Event.seq.desc()).limit(1)
+    if params.event_id is not None:
+        query = query.where(Event.event_id == str(params.event_id))
+    elif params.device_id is None or params.event_type is None:
+        raise invalid_request("event_id, or device_id and event_type, are needed")
+    if params.device_id is not None:
+        query = query.where(Event.device_id == str(params.device_id))
+    if params.event_type is not None:
+        query = query.where(Event.event_type == params.event_type)
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        event = await session.scalar(query)
+    if event is None:
+        raise not_found("event", params.event_id)
+    return {"event": event_object(hub, event)}
+
+
+async def _list(service: Service, params: ListParams) -> Reply:
+    query = _filtered(params).order_by(Event.occurred_at_ms, Event.seq)
+    query = query.limit(page_limit(params.limit, _LIST_DEFAULT))
+    hub = await service.database.hub()
+    if str(params.connected_account_id or hub.connected_account_id) != hub.connected_account_id:
+        query = query.where(false())
+    async with service.database.read() as session:
+        events = await session.scalars(query)
+    return {"events": [event_object(hub, event) for event in events]}
+
+
+def _filtered(params: ListParams) -> Select[Any]:
+    query = select(Event)
+    if params.since is None and params.between is None:
+        raise invalid_request("since or between is needed")
+    if params.since is not None:
+        query = query.where(Event.occurred_at_ms >= instant_us("since", params.since) // 1_000)
+    if params.between is not None:
+        if len(params.between) != 2:
+            raise invalid_field("between", "must be two dates")
+        first, last = (instant_us("between", text) // 1_000 for text in params.between)
+        query = query.where(Event.occurred_at_ms.between(first, last))
+    for column, one, several in (
+        (Event.event_id, None, params.event_ids),
+        (Event.event_type, params.event_type, params.event_types),
+        (Event.device_id, params.device_id, params.device_ids),
+        (Event.access_code_id, params.access_code_id, params.access_code_ids),
+    ):
+        if one is not None:
+            query = query.where(column == str(one))
+        if several is not None:
+            query = query.where(column.in_([str(it) for it in several]))
+    return query
+
+
+OPERATIONS: tuple[AnyOperation, ...] = (
+    Operation("/events/get", READ, GetParams, _get),
+    Operation("/events/list", READ, ListParams, _list),
+)

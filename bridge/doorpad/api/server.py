@@ -1,0 +1,101 @@
+"""The HTTP server, run in the caller's event loop on a socket that is bound before it starts."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from doorpad.errors import DoorpadError, NextStep
+
+_FINISH_S = 5  # for requests under way when the server stops
+
+
+class PortInUse(DoorpadError):
+    """Another program listens there."""
+
+    next_step: ClassVar[NextStep] = NextStep.CHANGE_REQUEST
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        super().__init__(f"port {port} of {host} is in use; stop the other program or choose another port")
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its signal handlers: a library may not take Ctrl-C from the program."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class Server:
+    """One listening API. `start()` once, `stop()` once."""
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """
+        Args:
+            port: 0 takes a free one; `url` tells which.
+        Raises:
+            PortInUse: another program listens there.
+        """
+        self._socket = _bind(host, port)
+        self.host, self.port = self._socket.getsockname()[:2]
+        asgi: Any = app  # litestar's and uvicorn's names for the same ASGI types differ
+        self._uvicorn = _Uvicorn(
+            uvicorn.Config(
+                asgi,
+                access_log=False,  # it prints queries, and a query can hold a PIN
+                log_config=None,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=_FINISH_S,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """The `endpoint` for an SDK."""
+        return f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Returns when requests are answered."""
+        self._serving = asyncio.create_task(self._uvicorn.serve([self._socket]), name="doorpad-api")
+        await self._uvicorn.listening.wait()
+
+    async def stop(self) -> None:
+        """Finish the requests under way, for at most 5 s, and close the socket."""
+        self._uvicorn.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        self._socket.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        # Listening here already: two sockets may be bound to one port, but only one may listen.
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(host, port) from None
+        raise
+    return bound

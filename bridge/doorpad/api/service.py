@@ -1,0 +1,77 @@
+"""What a request works with, and the table row that ties a path to its function."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.errors import not_found
+from doorpad.events.log import EventFeed
+from doorpad.store.database import Database
+from doorpad.store.schema import Device
+
+P = TypeVar("P", bound=msgspec.Struct)
+Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Reply = Mapping[str, object]
+
+# Old SDKs POST everything; today's use the first of each pair. Both are served.
+READ: tuple[Verb, ...] = ("GET", "POST")
+CREATE: tuple[Verb, ...] = ("POST",)
+CHANGE: tuple[Verb, ...] = ("PATCH", "POST")
+REPLACE: tuple[Verb, ...] = ("PATCH", "POST", "PUT")
+REMOVE: tuple[Verb, ...] = ("DELETE", "POST")
+
+
+class Changes(Protocol):
+    """Whoever brings keypads in step with the database."""
+
+    def wake(self, device_id: str) -> None:
+        """What the device shall hold has changed. Returns at once; called after the commit."""
+
+
+class Bench(Protocol):
+    """The hands on emulated keypads. Each raises `BenchUnavailable` for a keypad that is not emulated."""
+
+    async def press_keys(self, device_id: str, keys: str) -> None:
+        """Press the keys (0 to 9, * and #) one after the other."""
+
+    async def set_cable(self, device_id: str, connected: bool) -> None:
+        """Plug the keypad's cable in, or pull it out."""
+
+    async def program_code(self, device_id: str, code: str) -> None:
+        """Press the keys of local programming that add `code` at the keypad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything a path's function may use."""
+
+    database: Database
+    changes: Changes
+    bench: Bench
+    feed: EventFeed
+    now_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[P]):
+    """One path: the verbs it answers to, its parameters, and the function that gives the reply's keys."""
+
+    path: str
+    verbs: tuple[Verb, ...]
+    params: type[P]
+    run: Callable[[Service, P], Awaitable[Reply]]
+
+
+AnyOperation = Operation[Any]
+
+
+async def device_or_404(session: AsyncSession, device_id: UUID) -> Device:
+    """The device. Raises ApiError 404 device_not_found."""
+    device = await session.get(Device, str(device_id))
+    if device is None:
+        raise not_found("device", device_id)
+    return device

@@ -1,0 +1,140 @@
+"""/access_codes/unmanaged: codes that another hand put on a keypad, and taking them over."""
+
+from uuid import UUID
+
+import msgspec
+
+from doorpad.api.attempts import attempt_object, begin_attempt
+from doorpad.api.code_changes import DeleteParams, remove_code
+from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
+from doorpad.api.code_objects import code_rows, unmanaged_access_code_object
+from doorpad.api.errors import invalid_field, not_found
+from doorpad.api.paging import page
+from doorpad.api.params import Text
+from doorpad.api.service import (
+    CHANGE,
+    READ,
+    REMOVE,
+    AnyOperation,
+    Operation,
+    Reply,
+    Service,
+    device_or_404,
+)
+from doorpad.store.schema import AccessCode
+
+_LIST_DEFAULT = 300_000
+
+
+class GetParams(msgspec.Struct, kw_only=True):
+    access_code_id: UUID | None = None
+    device_id: UUID | None = None
+    code: str | None = None
+
+
+class ListParams(msgspec.Struct, kw_only=True):
+    device_id: UUID
+    search: Text | None = None
+    limit: float | None = None
+    page_cursor: str | None = None
+    # Accepted without effect.
+    customer_key: str | None = None
+    user_identifier_key: str | None = None
+
+
+class ConvertParams(msgspec.Struct, kw_only=True):
+    access_code_id: UUID
+    allow_external_modification: bool | None = None  # the old spelling
+    is_external_modification_allowed: bool | None = None
+    # Accepted without effect: no other host shares the keypad, and the reply never waits for it.
+    force: bool | None = None
+    sync: bool | None = None
+
+
+class UpdateParams(ConvertParams, kw_only=True):
+    is_managed: bool
+    name: Text | None = None  # accepted without effect: an unmanaged code cannot be renamed
+
+
+class DeleteUnmanagedParams(msgspec.Struct, kw_only=True):
+    access_code_id: UUID
+    sync: bool | None = None
+
+
+async def _get(service: Service, params: GetParams) -> Reply:
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        code = await find_code(
+            session,
+            managed=False,
+            access_code_id=params.access_code_id,
+            device_id=params.device_id,
+            pin=params.code,
+            now_s=service.now_ms() // 1_000,
+        )
+        (rows,) = await code_rows(session, [code])
+    return {"access_code": unmanaged_access_code_object(hub, rows)}
+
+
+async def _list(service: Service, params: ListParams) -> Reply:
+    wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        device = await device_or_404(session, params.device_id)
+        query = visible(managed=False).where(AccessCode.device_id == device.device_id)
+        codes = await code_page(session, wanted, query, params.search)
+        rows = await code_rows(session, codes[: wanted.limit])
+    return {
+        "access_codes": [unmanaged_access_code_object(hub, it) for it in rows],
+        "pagination": wanted.pagination(page_keys(codes)),
+    }
+
+
+async def _convert(service: Service, params: ConvertParams) -> Reply:
+    """Ask for the conversion; the keypad's slot is taken over later. Of a managed code: nothing to do."""
+    now_ms = service.now_ms()
+    hub = await service.database.hub()
+    async with service.database.write() as session:
+        code = await session.get(AccessCode, str(params.access_code_id))
+        if code is None or code.state != "active":
+            raise not_found("access_code", params.access_code_id)
+        asked_now = not code.managed and code.conversion is None
+        if not code.managed:
+            code.conversion = "requested"
+            allowed = params.is_external_modification_allowed
+            if allowed is None:
+                allowed = params.allow_external_modification
+            if allowed is not None:
+                code.external_modification_allowed = allowed
+        attempt = begin_attempt(
+            session,
+            "UPDATE_ACCESS_CODE",
+            device_id=code.device_id,
+            access_code_id=code.access_code_id,
+            now_ms=now_ms,
+        )
+        await session.flush()
+        reply = {"action_attempt": await attempt_object(session, hub, attempt, now_ms)}
+    if asked_now:
+        service.changes.wake(code.device_id)
+    return reply
+
+
+async def _update(service: Service, params: UpdateParams) -> Reply:
+    if not params.is_managed:
+        raise invalid_field("is_managed", "must be true: an unmanaged code can only be converted")
+    await _convert(service, params)
+    return {}
+
+
+async def _delete(service: Service, params: DeleteUnmanagedParams) -> Reply:
+    return await remove_code(service, DeleteParams(access_code_id=params.access_code_id), managed=False)
+
+
+OPERATIONS: tuple[AnyOperation, ...] = (
+    Operation("/access_codes/unmanaged/get", READ, GetParams, _get),
+    Operation("/access_codes/unmanaged/list", READ, ListParams, _list),
+    Operation("/access_codes/unmanaged/update", CHANGE, UpdateParams, _update),
+    Operation("/access_codes/unmanaged/convert_to_managed", CHANGE, ConvertParams, _convert),
+    Operation("/access_codes/unmanaged/delete", REMOVE, DeleteUnmanagedParams, _delete),
+)
