@@ -27,7 +27,7 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     connected_account_id: str
     created_at: str
     is_managed: bool = True
-    capabilities_supported: list[str] = ["access_code"]
+    capabilities_supported: tuple[str, ...] = ("access_code",)
     can_program_online_access_codes: bool = True
     can_program_offline_access_codes: bool = False
     can_unlock_with_code: bool = True
@@ -39,12 +39,8 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     can_simulate_hub_connection: bool = False
     can_simulate_hub_disconnection: bool = False
     can_simulate_paid_subscription: bool = False
-    device_manufacturer: dict[str, str] = {"manufacturer": MANUFACTURER, "display_name": MANUFACTURER}
-    device_provider: dict[str, str] = {
-        "device_provider_name": MANUFACTURER,
-        "display_name": MANUFACTURER,
-        "provider_category": "stable",
-    }
+    device_manufacturer: dict[str, str]
+    device_provider: dict[str, str]
     properties: dict[str, Any]
     location: None = None
     custom_metadata: dict[str, Any] = {}
@@ -63,6 +59,12 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
         created_at=iso(device.created_at_ms),
         can_simulate_connection=device.simulated,
         can_simulate_disconnection=device.simulated,
+        device_manufacturer={"manufacturer": MANUFACTURER, "display_name": MANUFACTURER},
+        device_provider={
+            "device_provider_name": MANUFACTURER,
+            "display_name": MANUFACTURER,
+            "provider_category": "stable",
+        },
         properties=_properties(device),
         errors=device_errors(device),
         doorpad={

@@ -18,8 +18,11 @@ _VERSION = 1
 class _Cursor(msgspec.Struct, array_like=True):
     version: int
     filters: str
-    created_at_ms: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]  # what the database can compare with
+    created_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # what the database can compare with
     id: str
+
+
+_CURSOR = msgspec.json.Decoder(_Cursor)
 
 
 class Pagination(msgspec.Struct):
@@ -86,6 +89,6 @@ def page(params: msgspec.Struct, *, limit: float | None, cursor: str | None, def
 
 def _decode(cursor: str) -> _Cursor:
     try:
-        return msgspec.json.decode(base64.b64decode(cursor, validate=True), type=_Cursor)
+        return _CURSOR.decode(base64.b64decode(cursor, validate=True))
     except (ValueError, RecursionError):  # not base64, not JSON, not a cursor
         raise invalid_field("page_cursor", "is not a cursor that a list returned") from None

@@ -1,0 +1,158 @@
+"""A real server on a free port of the loopback, over a real database; the keypad's side is the test's."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from doorpad.api.app import create_app
+from doorpad.api.keys import ApiKeys
+from doorpad.api.server import Server
+from doorpad.errors import BenchUnavailable
+from doorpad.events.log import EventFeed
+from doorpad.store.database import Database
+from doorpad.store.identity import device_id_for
+from doorpad.store.schema import AccessCode, Device, Slot
+
+NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
+NOW_S = NOW_MS // 1_000
+
+
+@dataclass
+class Wakes:
+    """Notes which keypads the API wanted brought in step."""
+
+    device_ids: list[str] = field(default_factory=list)
+
+    def wake(self, device_id: str) -> None:
+        self.device_ids.append(device_id)
+
+
+@dataclass
+class Hands:
+    """A bench that notes what it was told, and then does what the test put in `then`."""
+
+    available: bool = True
+    done: list[tuple[str, str, object]] = field(default_factory=list)
+    then: Callable[[], Awaitable[None]] | None = None
+
+    async def press_keys(self, device_id: str, keys: str) -> None:
+        await self._do("keys", device_id, keys)
+
+    async def set_cable(self, device_id: str, connected: bool) -> None:
+        await self._do("cable", device_id, connected)
+
+    async def program_code(self, device_id: str, code: str) -> None:
+        await self._do("program", device_id, code)
+
+    async def _do(self, what: str, device_id: str, value: object) -> None:
+        if not self.available:
+            raise BenchUnavailable(device_id)
+        self.done.append((what, device_id, value))
+        if self.then is not None:
+            await self.then()
+
+
+class World:
+    """The API and everything around it."""
+
+    def __init__(self, database: Database, key: str, keys: ApiKeys) -> None:
+        self.database = database
+        self.key = key
+        self.now_ms = NOW_MS
+        self.wakes = Wakes()
+        self.hands = Hands()
+        self.feed = EventFeed(database)
+        self.server = Server(
+            create_app(
+                database=database,
+                keys=keys,
+                changes=self.wakes,
+                bench=self.hands,
+                now_ms=lambda: self.now_ms,
+                feed=self.feed,
+            )
+        )
+
+    async def add_device(self, serial: str = "00112233445566aa", **fields: Any) -> str:
+        row = {
+            "device_id": device_id_for(serial),
+            "serial": serial,
+            "name": f"Keypad {serial[-4:]}",
+            "simulated": True,
+            "created_at_ms": NOW_MS - 60_000,
+            "link_state": "online",
+            "link_changed_at_ms": NOW_MS - 50_000,
+            "capacity": 30,
+        }
+        async with self.database.write() as session:
+            session.add(Device(**row | fields))
+        return device_id_for(serial)
+
+    async def add_code(self, device_id: str, access_code_id: str, **fields: Any) -> str:
+        row = {
+            "access_code_id": access_code_id,
+            "device_id": device_id,
+            "managed": True,
+            "code": "4711",
+            "created_at_ms": NOW_MS,
+        }
+        async with self.database.write() as session:
+            session.add(AccessCode(**row | fields))
+        return access_code_id
+
+    async def put_on_keypad(self, access_code_id: str, slot: int) -> None:
+        """What the synchronisation does once the keypad has acknowledged the code."""
+        async with self.database.write() as session:
+            code = await session.get_one(AccessCode, access_code_id)
+            code.slot = slot
+            session.add(
+                Slot(
+                    device_id=code.device_id,
+                    slot=slot,
+                    version=slot + 100,
+                    flags=3,
+                    code=code.code,
+                    from_s=code.starts_at_s,
+                    until_s=code.ends_at_s,
+                    op_id="00" * 8,
+                    access_code_id=access_code_id,
+                    maker=1,
+                )
+            )
+
+    async def code(self, access_code_id: str) -> AccessCode | None:
+        async with self.database.read() as session:
+            return await session.get(AccessCode, access_code_id)
+
+    async def change(self, access_code_id: str, **fields: Any) -> None:
+        async with self.database.write() as session:
+            code = await session.get_one(AccessCode, access_code_id)
+            for name, value in fields.items():
+                setattr(code, name, value)
+
+
+def check_refused(response: httpx.Response, status: int, type_: str, *fields: str) -> Mapping[str, Any]:
+    """The contract of every refusal: the envelope, exactly, with the findings of these fields.
+
+    Returns:
+        The error, for what a test wants to know beyond.
+    """
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/json")
+    body = response.json()
+    assert body.keys() == {"error", "ok"}
+    assert body["ok"] is False
+    error = body["error"]
+    expected = {"type", "message", "data", "request_id"}
+    if type_ == "invalid_input":
+        expected.add("validation_errors")
+        findings = error["validation_errors"]
+        assert findings.keys() == {"_errors", *fields}
+        assert findings["_errors"] if not fields else all(findings[name]["_errors"] for name in fields)
+        assert all(name in error["message"] for name in fields)
+    assert error.keys() == expected
+    assert error["type"] == type_
+    assert error["message"]
+    assert error["request_id"] == response.headers["seam-request-id"]
+    return error

@@ -1,0 +1,163 @@
+"""The data folder: one owner, a checked file, and a schema that the migrations alone produce."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from doorpad.events.log import EventFeed, record
+from doorpad.store import database as database_module
+from doorpad.store.database import (
+    FILE_NAME,
+    Database,
+    DatabaseDamaged,
+    DataFolderInUse,
+    DataFolderUnusable,
+)
+from doorpad.store.schema import Base, Event, Hub
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def test_migrated_database_has_the_tables_of_the_metadata(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    await database.close()
+    with create_engine(f"sqlite:///{tmp_path / FILE_NAME}").connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+async def test_reopened_folder_keeps_its_identity_and_is_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    ids = []
+    for _ in range(2):
+        database = await Database.open(folder)
+        hub = await database.hub()
+        ids.append((hub.host_id, hub.workspace_id, hub.connected_account_id))
+        await database.close()
+    assert ids[0] == ids[1]
+    assert len(ids[0][0]) == 16
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
+
+
+async def test_database_syncs_every_commit_and_enforces_foreign_keys(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    async with database.read() as session:
+        found = [
+            await session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    await database.close()
+    assert found == ["wal", 2, 1]
+
+
+async def test_folder_of_another_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = await Database.open(tmp_path)
+    monkeypatch.setattr(database_module, "_LOCK_WAIT_S", 0.0)
+    with pytest.raises(DataFolderInUse):
+        await Database.open(tmp_path)
+    await owner.close()
+    await (await Database.open(tmp_path)).close()
+
+
+async def test_folder_is_taken_when_its_owner_lets_go_in_time(tmp_path: Path) -> None:
+    owner = await Database.open(tmp_path)
+    opening = asyncio.create_task(Database.open(tmp_path))
+    await asyncio.sleep(0)  # let it find the lock taken
+    await owner.close()
+    await (await opening).close()
+
+
+async def test_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("not a folder")
+    with pytest.raises(DataFolderUnusable):
+        await Database.open(tmp_path / "data")
+
+
+@pytest.mark.parametrize("spoil_at", [0, 4_096], ids=["header", "page"])
+async def test_spoiled_file_is_refused_and_the_folder_is_free_again(tmp_path: Path, spoil_at: int) -> None:
+    await (await Database.open(tmp_path)).close()
+    path = tmp_path / FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[spoil_at : spoil_at + 2_000] = b"\xa5" * 2_000
+    path.write_bytes(content)
+    for _ in range(2):  # the second would be DataFolderInUse if the first kept the lock
+        with pytest.raises(DatabaseDamaged):
+            await Database.open(tmp_path)
+
+
+async def test_failed_write_leaves_nothing_and_tells_nobody(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    feed = EventFeed(database)
+
+    async def fail() -> None:
+        async with database.write() as session:
+            await _record(session, "a")
+            raise RuntimeError
+
+    with feed.subscribe() as events:
+        with pytest.raises(RuntimeError):
+            await fail()
+        async with database.write() as session:
+            assert await _record(session, "b")
+        assert (await anext(events)).event_id == "b"
+    async with database.read() as session:
+        assert (await session.scalars(select(Event.event_id))).all() == ["b"]
+    await database.close()
+
+
+async def test_event_reported_twice_is_logged_and_told_once(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    feed = EventFeed(database)
+    with feed.subscribe() as events:
+        async with database.write() as session:
+            assert await _record(session, "a")
+            assert not await _record(session, "a")
+        async with database.write() as session:
+            assert not await _record(session, "a")
+            assert await _record(session, "b")
+        assert [(await anext(events)).event_id for _ in range(2)] == ["a", "b"]
+    await database.close()
+
+
+async def test_slow_reader_of_the_feed_loses_the_oldest_and_knows_it(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    feed = EventFeed(database)
+    with feed.subscribe(size_max=2) as events:
+        for id_ in "abc":
+            async with database.write() as session:
+                await _record(session, id_)
+        assert [(await anext(events)).event_id for _ in range(2)] == ["b", "c"]
+        assert events.missed == 1
+    await database.close()
+
+
+async def test_writers_take_turns(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+
+    async def add(count: int) -> None:
+        for _ in range(count):
+            async with database.write() as session:
+                hub = await session.get_one(Hub, 1)
+                hub.created_at_ms += 1
+
+    before = (await database.hub()).created_at_ms
+    await asyncio.gather(*(add(5) for _ in range(4)))
+    async with database.read() as session:
+        assert (await session.get_one(Hub, 1)).created_at_ms == before + 20
+    await database.close()
+
+
+async def _record(session: AsyncSession, id_: str) -> bool:
+    return await record(
+        session,
+        event_id=id_,
+        event_type="device.connected",
+        device_id=None,
+        access_code_id=None,
+        occurred_at_ms=1,
+        payload={},
+    )
