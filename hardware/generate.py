@@ -1,11 +1,15 @@
-"""Write the firmware's pin constants from pinmap.toml, refusing pins that cannot do their work."""
+"""Write the pin constants of the firmware, and the wires of the emulated board, from pinmap.toml.
+
+A pin that cannot do its work is refused.
+"""
 
 import sys
 import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TARGET = HERE.parent / "firmware" / "doorpad_fw" / "pins.py"
+FIRMWARE = HERE.parent / "firmware"
+OUTPUTS = ("strike", "led_green", "led_red", "buzzer")
 
 STRAPPING = {0, 2, 5, 12, 15}
 UART0 = {1, 3}
@@ -27,8 +31,8 @@ def _check(role: str, pin: int, *, output: bool, pull: bool = False) -> None:
         raise PinError(f"{role}: GPIO{pin} is an input without pull resistors")
 
 
-def constants(pinmap: dict) -> str:
-    """Return the text of pins.py. Raises PinError."""
+def check(pinmap: dict) -> None:
+    """Raise PinError for a pin that cannot do its work, or has two."""
     keypad, link = pinmap["keypad"], pinmap["link"]
     if len(keypad["keys"]) != len(keypad["rows"]) or any(
         len(row) != len(keypad["columns"]) for row in keypad["keys"]
@@ -41,8 +45,7 @@ def constants(pinmap: dict) -> str:
     for column in keypad["columns"]:
         _check("keypad column", column, output=False, pull=True)
         used.append(("keypad column", column))
-    outputs = ("strike", "led_green", "led_red", "buzzer")
-    for role in outputs:
+    for role in OUTPUTS:
         _check(role, pinmap[role]["pin"], output=True)
         if pinmap[role]["active"] not in (0, 1):
             raise PinError(f"{role}: `active` is 0 or 1, not {pinmap[role]['active']}")
@@ -54,6 +57,11 @@ def constants(pinmap: dict) -> str:
         for other, taken in used[:index]:
             if pin == taken:
                 raise PinError(f"{role}: GPIO{pin} is taken by {other}")
+
+
+def constants(pinmap: dict) -> str:
+    """Return the text of the firmware's pins.py."""
+    keypad, link = pinmap["keypad"], pinmap["link"]
     lines = [
         '"""GPIO numbers. Written by hardware/generate.py from hardware/pinmap.toml: change it there."""',
         "",
@@ -63,22 +71,40 @@ def constants(pinmap: dict) -> str:
         f"KEYPAD_COLUMNS = {tuple(keypad['columns'])!r}",
         "KEYPAD_KEYS = (" + ", ".join(f'"{row}"' for row in keypad["keys"]) + ")",
     ]
-    for role in outputs:
+    for role in OUTPUTS:
         lines.append(f"{role.upper()} = const({pinmap[role]['pin']})")
         lines.append(f"{role.upper()}_ACTIVE = const({pinmap[role]['active']})")
     lines += [f"LINK_{name.upper()} = const({link[name]})" for name in ("uart", "tx", "rx")]
     return "\n".join(lines) + "\n"
 
 
+def wiring(pinmap: dict) -> str:
+    """Return the text of the emulator's wiring.py."""
+    keypad = pinmap["keypad"]
+    names = ", ".join(f'{pinmap[role]["pin"]}: "{role}"' for role in OUTPUTS)
+    return (
+        '"""The board\'s wires. Written by hardware/generate.py from hardware/pinmap.toml: change it there."""\n\n'
+        f"ROWS = {tuple(keypad['rows'])!r}\n"
+        f"COLUMNS = {tuple(keypad['columns'])!r}\n"
+        "KEYS = (" + ", ".join(f'"{row}"' for row in keypad["keys"]) + ")\n"
+        f"OUTPUTS = {{{names}}}\n"
+    )
+
+
 def main() -> int:
-    text = constants(tomllib.loads((HERE / "pinmap.toml").read_text()))
-    if "--check" in sys.argv[1:]:
-        if TARGET.read_text() == text:
-            return 0
-        print(f"{TARGET.name} does not follow pinmap.toml: run `python hardware/generate.py`")
-        return 1
-    TARGET.write_text(text)
-    return 0
+    pinmap = tomllib.loads((HERE / "pinmap.toml").read_text())
+    check(pinmap)
+    stale = 0
+    for target, text in (
+        (FIRMWARE / "doorpad_fw" / "pins.py", constants(pinmap)),
+        (FIRMWARE / "emulator" / "wiring.py", wiring(pinmap)),
+    ):
+        if "--check" not in sys.argv[1:]:
+            target.write_text(text)
+        elif not target.exists() or target.read_text() != text:
+            print(f"{target.name} does not follow pinmap.toml: run `python hardware/generate.py`")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -132,12 +132,11 @@ class Door:
         if slot is None:
             return False
         try:
-            status, version = self._slots.clear(slot.number, slot.version, bytes(8), messages.MAKER_KEYPAD)
+            status, _ = self._slots.clear(slot.number, slot.version, bytes(8), messages.MAKER_KEYPAD)
         except FlashError as error:
             sys.print_exception(error)
             return False
         if status != messages.OK:
             return False
-        slot.version = version
         self.note(messages.EV_SLOT_CLEARED, 0, slot)
         return True

@@ -176,16 +176,16 @@ class Link:
             slot.access_code_id = access_code_id
         return messages.OK, (number,) + self._slots.put(if_version, slot)
 
-    def _since(self, _maker, body):
+    def _since(self, _asking, body):
         generation, first, codes_too = body
         slots = []
         following = None
-        for number, version, slot in self._slots.changed_since(generation, max(first, 1)):
+        for number, version, maker, slot in self._slots.changed_since(generation, max(first, 1)):
             if (len(slots) + 1) * _SLOT_BYTES > _REPLY_BYTES:
                 following = number
                 break
             if slot is None:
-                slots.append([number, version, 0, None, None, None, None, None, 0])
+                slots.append([number, version, 0, None, None, None, None, None, maker])
                 continue
             bound = slot.flags & messages.TIME_BOUND
             slots.append(
@@ -198,7 +198,7 @@ class Link:
                     slot.until_s + messages.UNIX_OF_2000 if bound else None,
                     slot.op_id,
                     slot.access_code_id,
-                    slot.maker,
+                    maker,
                 ]
             )
         return messages.OK, [self._slots.epoch, self._slots.generation, following, slots]

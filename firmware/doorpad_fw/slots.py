@@ -20,6 +20,7 @@ from doorpad_fw.memory import BUCKETS, SLOTS_MAX
 
 RECORD_BYTES = const(64)
 _LAYOUT = "<BHIHIIBH8s16s16s"
+_MAKER_AT = const(17)
 _TAG_AT = const(18)
 _SET = const(1)
 _CLEARED = const(2)
@@ -252,10 +253,12 @@ class Slots:
             self._log.erase(victim)
 
     def changed_since(self, generation, first):
-        """Yield (number, version, slot or None) of slots from `first` whose version is beyond `generation`."""
+        """Yield (number, version, maker, slot or None) of slots from `first` that changed after `generation`."""
         for number in range(first, SLOTS_MAX + 1):
-            if self._positions[number] == _NOWHERE:
+            position = self._positions[number]
+            if position == _NOWHERE:
                 continue
-            _is_set, version, _ = self._newest(number)
+            payload = self._log.read(position)
+            version = struct.unpack_from("<I", payload, 3)[0]
             if version > generation:
-                yield number, version, self.get(number)
+                yield number, version, payload[_MAKER_AT], self.get(number)

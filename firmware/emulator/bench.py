@@ -31,6 +31,7 @@ _UNIX_OF_2000 = 946_684_800
 class _Bench:
     def __init__(self, writer):
         self._writer = writer
+        self._finger = asyncio.Lock()
         board.watch(self._output)
 
     def _send(self, message):
@@ -55,15 +56,16 @@ class _Bench:
             await asyncio.sleep_ms(pause_ms)
         board.switch(key, down)
 
-    async def _do(self, request):
-        if "press" in request:
-            for key in request["press"]:
-                await self._bounce(key, True)
-                pressed_ms = time.ticks_ms()
-                await asyncio.sleep_ms(_HOLD_MS)
-                await self._bounce(key, False)
-                await asyncio.sleep_ms(_GAP_MS)
-            return {"pressed_ms": pressed_ms}
+    async def _press(self, keys):
+        for key in keys:
+            await self._bounce(key, True)
+            pressed_ms = time.ticks_ms()
+            await asyncio.sleep_ms(_HOLD_MS)
+            await self._bounce(key, False)
+            await asyncio.sleep_ms(_GAP_MS)
+        return {"pressed_ms": pressed_ms}
+
+    def _do(self, request):
         if "switch" in request:
             board.switch(request["switch"], request["down"])
         elif "skew_s" in request:
@@ -85,7 +87,11 @@ class _Bench:
         request = json.loads(line)
         answer = {"id": request["id"]}
         try:
-            answer.update(await self._do(request))
+            if "press" in request:
+                async with self._finger:
+                    answer.update(await self._press(request["press"]))
+            else:
+                answer.update(self._do(request))
             answer["ok"] = True
         except ValueError as error:
             answer["error"] = str(error)
@@ -102,4 +108,4 @@ async def serve():
         line = await reader.readline()
         if not line:
             sys.exit(0)
-        await bench.handle(line)
+        asyncio.create_task(bench.handle(line))

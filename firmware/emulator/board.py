@@ -1,14 +1,6 @@
 """The wires of an emulated board: pin levels, and the key switches between rows and columns."""
 
-import json
-
-with open("wiring.json") as _file:
-    _wiring = json.load(_file)
-
-ROWS = _wiring["rows"]
-COLUMNS = _wiring["columns"]
-KEYS = _wiring["keys"]
-NAMES = {int(pin): name for pin, name in _wiring["outputs"].items()}
+from wiring import COLUMNS, KEYS, OUTPUTS, ROWS
 
 _driven = {}  # output pin -> level
 _closed = set()  # (row pin, column pin) of the keys that are down
@@ -26,9 +18,9 @@ def drive(pin, level):
     before = _level_of_columns()
     changed = _driven.get(pin) != level
     _driven[pin] = level
-    if changed and pin in NAMES:
+    if changed and pin in OUTPUTS:
         for callback in _watchers:
-            callback(NAMES[pin], level)
+            callback(OUTPUTS[pin], level)
     _interrupt(before)
 
 

@@ -32,7 +32,7 @@ class DeviceSession:
         device_id: 8 bytes, for ever this keypad's.
         boot_id: 8 random bytes, new at each start.
         hosts: up to four (host_id[8], key[32]); the place in the list, from 1, is the maker number.
-        capabilities: the list that AUTH_R carries after its status.
+        capabilities: the list that AUTH_R carries after its status; the host's own maker number follows it.
         random_bytes: `random_bytes(n)` from the hardware's generator.
         serve: `serve(maker, op, body)` does one request and returns (status, body).
     """
@@ -145,7 +145,7 @@ class DeviceSession:
         self._last_request = 0
         self._last_reply = b""
         self._hint_counter = 0
-        self._auth_reply = self._sealed(frame.AUTH_R, 0, [messages.OK] + self._capabilities)
+        self._auth_reply = self._sealed(frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
         return self._auth_reply
 
     def _on_request(self, header: Header, sealed: bytes) -> bytes:

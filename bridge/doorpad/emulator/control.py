@@ -1,0 +1,115 @@
+"""The control socket of an emulated keypad: how a bench outside of this process reaches it.
+
+A UNIX socket with one JSON object a line. Requests, each with an `id` of the caller's choice:
+
+    {"id": 1, "cable": "out" | "in" | "silent"}     pull the plug, plug it in, or cut the wires in it
+    {"id": 2, "power": "off" | "on"}                cut the power, or give it back
+    {"id": 3, "program": "4711"}                    add a code with the master PIN, by keys
+    {"id": 4, "unprogram": "4711"}                  delete one
+    {"id": 5, "about": true}                        -> serial, name, pid, cable
+    and those of the bench on the board itself: press, switch, skew_s, freeze, heap, cut_at, flash
+    (firmware/emulator/bench.py).
+
+Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
+"""
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from doorpad.emulator.cable import Plug
+from doorpad.emulator.commission import EmulatedKeypad
+from doorpad.emulator.keypad import BenchError, RunningKeypad
+
+_PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
+_ON_BOARD = ("press", "switch", "skew_s", "freeze", "heap", "cut_at", "flash")
+
+
+def socket_path(keypad: EmulatedKeypad) -> Path:
+    """Where the control socket of a keypad is: in its folder, if the name is not too long for a socket."""
+    path = keypad.folder / "control"
+    if len(str(path).encode()) <= _PATH_BYTES_MAX:
+        return path
+    return Path(tempfile.mkdtemp(prefix="doorpad-")) / "control"
+
+
+class ControlServer:
+    """Serves the control socket of one running keypad."""
+
+    def __init__(self, keypad: EmulatedKeypad, program: Path) -> None:
+        self.keypad = RunningKeypad(keypad, program, self._tell_all)
+        self.path = socket_path(keypad)
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Start the keypad, then listen. Raises KeypadInUse."""
+        await self.keypad.start()
+        self.path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients):
+            client.close()
+        await self.keypad.stop()
+        self.path.unlink(missing_ok=True)
+
+    def _tell_all(self, output: dict[str, Any]) -> None:
+        line = json.dumps(output).encode() + b"\n"
+        for client in self._clients:
+            client.write(line)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.LimitOverrunError, ValueError):
+                while line := await reader.readline():
+                    writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                    await writer.drain()
+        finally:
+            self._clients.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            number = request.pop("id")
+        except (ValueError, AttributeError, KeyError):
+            return {"id": None, "error": "a request is one JSON object with an `id`"}
+        try:
+            return {"id": number, "ok": True, **await self._do(request)}
+        except (BenchError, ValueError) as error:
+            return {"id": number, "error": str(error)}
+
+    async def _do(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
+            case {"cable": state}:
+                self.keypad.cable.set(Plug(state))
+            case {"power": "on" | "off" as state}:
+                await self.keypad.power(state == "on")
+            case {"program": str(code)}:
+                return await self._program("1", code)
+            case {"unprogram": str(code)}:
+                return await self._program("2", code)
+            case {"about": True}:
+                about = self.keypad.keypad
+                return {
+                    "serial": about.serial,
+                    "name": about.name,
+                    "pid": self.keypad.pid,
+                    "cable": self.keypad.cable.state.value,
+                }
+            case _ if any(name in request for name in _ON_BOARD):
+                return await self.keypad.bench(**request)
+            case _:
+                raise ValueError(f"no such request: {sorted(request)}")
+        return {}
+
+    async def _program(self, command: str, code: str) -> dict[str, Any]:
+        master = self.keypad.keypad.master_pin
+        return await self.keypad.bench(press=f"{master}#{command}#{code}#*")

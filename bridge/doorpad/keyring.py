@@ -1,0 +1,71 @@
+"""The keys that this hub shares with its keypads: one file a keypad, readable by its owner alone.
+
+    <serial>.key    "<host_id: 16 hex digits> <key: 64 hex digits>"
+
+The host id names this hub to the keypad, so that a keypad with the keys of two hubs takes the right one.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from doorpad.errors import DoorpadError, NextStep
+
+_SUFFIX = ".key"
+
+
+class KeyUnusable(DoorpadError):
+    """A keypad's key is missing or cannot be used. The message never tells the key."""
+
+    next_step: ClassVar[NextStep] = NextStep.PERSON
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"key {path}: {reason}")
+
+
+@dataclass(frozen=True)
+class LinkKey:
+    """What one keypad and this hub share. `host_id`: 8 bytes; `psk`: 32 bytes."""
+
+    host_id: bytes
+    psk: bytes = field(repr=False)
+
+
+def save(folder: Path, serial: str, key: LinkKey) -> None:
+    """Write a key, whole or not at all."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / (serial + _SUFFIX)
+    new = path.with_suffix(".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(f"{key.host_id.hex()} {key.psk.hex()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def load(folder: Path, serial: str) -> LinkKey:
+    """Read a keypad's key.
+
+    Raises:
+        KeyUnusable: missing, readable by others, of another form, or too regular to be a random key.
+    """
+    path = folder / (serial + _SUFFIX)
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("ascii")
+    except (OSError, UnicodeError) as error:
+        raise KeyUnusable(path, f"cannot be read ({error})") from error
+    if mode & 0o077:
+        raise KeyUnusable(path, "others may read it; run `chmod 600` on it, or better, make a new key")
+    try:
+        host_id, psk = (bytes.fromhex(part) for part in text.split())
+    except ValueError:
+        raise KeyUnusable(path, "is not two hexadecimal numbers") from None
+    if len(host_id) != 8 or len(psk) != 32:
+        raise KeyUnusable(path, "needs a host id of 16 and a key of 64 hexadecimal digits")
+    if len(set(psk)) < 16:
+        raise KeyUnusable(path, "is too regular to be a random key; make a new one")
+    return LinkKey(host_id, psk)

@@ -1,0 +1,165 @@
+"""One session with one keypad over an open port: the asyncio shell around the sans-I/O session."""
+
+import asyncio
+import os
+import time
+
+import serial
+
+from doorpad.keyring import LinkKey
+from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation
+from doorpad.link.port import open_port
+from doorpad_link import host
+from doorpad_link.host import HostSession, Hinted, Lost, Opened, Replied
+
+_READ_BYTES = 4096
+_UNSENT_BYTES_MAX = 1 << 16  # of a port that takes nothing; more than all repetitions of one frame
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class Connection:
+    """An open session. Make one with `Connection.open`; it ends by itself when the session is lost."""
+
+    def __init__(self, port: serial.Serial, key: LinkKey, serial_number: str) -> None:
+        self._port = port
+        self._loop = asyncio.get_running_loop()
+        device_id = bytes.fromhex(serial_number)
+        self._session = HostSession(
+            key.host_id, lambda offered: key.psk if offered == device_id else None, os.urandom
+        )
+        self._unsent = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+        self._opened: asyncio.Future[Opened] = self._loop.create_future()
+        self._reply: asyncio.Future[Replied] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._down: LinkDown | None = None
+        self.hinted = asyncio.Event()  # the keypad said that something changed, or the session is over
+
+    @classmethod
+    async def open(cls, path: str, baud: int, key: LinkKey, serial_number: str) -> "tuple[Connection, Opened]":
+        """Open the port and a session with the keypad of this serial number (16 hex digits).
+
+        Raises:
+            LinkDown: one of its kinds; the port is closed again.
+        """
+        connection = cls(open_port(path, baud), key, serial_number)
+        connection._loop.add_reader(connection._port.fd, connection._readable)
+        try:
+            connection._session.start(_now_ms())
+            connection._after_session()
+            return connection, await connection._opened
+        except BaseException:
+            connection.close()
+            raise
+
+    @property
+    def round_trip_ms(self) -> int:
+        return self._session.round_trip_ms
+
+    @property
+    def down(self) -> LinkDown | None:
+        """Why the session is over, or None while it stands."""
+        return self._down
+
+    async def request(self, op: int, body: object) -> tuple[int, object]:
+        """Send one request; return (status, body) of its reply.
+
+        Raises:
+            LinkDown: the session was lost; whether the keypad did what was asked is not known.
+        """
+        async with self._one_at_a_time:
+            if self._down is not None:
+                raise self._down
+            self._reply = self._loop.create_future()
+            self._session.request(op, body, _now_ms())
+            self._after_session()
+            reply = await self._reply
+            if reply.op != op:
+                self._end(ProtocolViolation(f"reply to operation {reply.op}, {op} was asked"))
+                raise self._down or NoSession("the session is over")
+            return reply.status, reply.body
+
+    def close(self) -> None:
+        """Give the port back. Closing twice is fine."""
+        self._end(NoSession("the hub closed the connection"))
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._port.fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(PortGone(f"port {self._port.port} was pulled ({error.strerror})"))
+            return
+        if not data:
+            self._end(PortGone(f"port {self._port.port} was pulled"))
+            return
+        for event in self._session.receive(data, _now_ms()):
+            self._on_event(event)
+        self._after_session()
+
+    def _on_event(self, event: Opened | Replied | Hinted | Lost) -> None:
+        if isinstance(event, Opened):
+            if not self._opened.done():
+                self._opened.set_result(event)
+        elif isinstance(event, Replied):
+            if self._reply is not None and not self._reply.done():
+                self._reply.set_result(event)
+        elif isinstance(event, Hinted):
+            self.hinted.set()
+        else:
+            self._end(NoSession(f"port {self._port.port}: {host.LOST_REASONS[event.reason]}"))
+
+    def _after_session(self) -> None:
+        # Whatever the session was told, it may want to send, and to be called at another time.
+        if self._down is not None:
+            return
+        self._unsent += self._session.take_output()
+        self._write()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_at_ms = self._session.wake_at_ms()
+        if wake_at_ms is not None:
+            delay_s = max(wake_at_ms - _now_ms(), 0) / 1000
+            self._timer = self._loop.call_later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        for event in self._session.on_time(_now_ms()):
+            self._on_event(event)
+        self._after_session()
+
+    def _write(self) -> None:
+        if self._down is not None:
+            return
+        try:
+            while self._unsent:
+                sent = os.write(self._port.fd, self._unsent)
+                del self._unsent[:sent]
+        except BlockingIOError:
+            if len(self._unsent) > _UNSENT_BYTES_MAX:
+                self._unsent.clear()
+            self._loop.add_writer(self._port.fd, self._write)
+        except OSError as error:
+            self._end(PortGone(f"port {self._port.port} was pulled ({error.strerror})"))
+        else:
+            self._loop.remove_writer(self._port.fd)
+
+    def _end(self, reason: LinkDown) -> None:
+        if self._down is not None:
+            return
+        self._down = reason
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self._port.fd)
+        self._loop.remove_writer(self._port.fd)
+        self._port.close()
+        for waiting in (self._opened, self._reply):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(reason)
+                waiting.exception()  # also where nobody waits: the reason stands in `down`
+        self.hinted.set()

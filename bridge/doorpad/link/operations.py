@@ -1,0 +1,293 @@
+"""The operations of the link as typed calls. Every reply is checked here, once, and only here.
+
+Times are Unix seconds. Sources: protocol/README.md, "Operations".
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from doorpad.link.connection import Connection
+from doorpad.link.errors import ProtocolViolation
+from doorpad_link import messages
+
+PUTS_MAX = 8  # a slot takes some 60 bytes of the 1,024 of a frame
+DELETES_MAX = 32
+_NO_CODE = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the keypad said of itself when the session opened. `maker`: the number it gives to this hub."""
+
+    capacity: int
+    pin_length_min: int
+    pin_length_max: int
+    firmware: str
+    maker: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeypadState:
+    """`time_s` is None while the keypad's clock is not trusted."""
+
+    boot_id: str
+    table_epoch: str
+    generation: int
+    used: int
+    journal_epoch: str
+    journal_first: int
+    journal_head: int
+    time_s: int | None
+    boot: int
+    uptime_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRecord:
+    """A slot as the keypad holds it. `maker`: who wrote it so, 0 for the keypad itself.
+
+    `op_id` is None in a cleared slot; the other fields then tell nothing.
+    """
+
+    slot: int
+    version: int
+    flags: int
+    code: str | None = field(repr=False)
+    from_s: int | None
+    until_s: int | None
+    op_id: str | None
+    access_code_id: str | None
+    maker: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    sequence: int
+    time_s: int | None
+    kind: int
+    reason: int
+    slot: int
+    version: int
+    access_code_id: str | None
+    boot: int
+    uptime_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWrite:
+    """One slot to be written. `if_version` 0: only if it is empty."""
+
+    slot: int
+    if_version: int
+    code: str = field(repr=False)
+    from_s: int | None
+    until_s: int | None
+    access_code_id: str
+    op_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SlotResult:
+    """`status` as in messages.py. `version`: the slot's new version; on DUPLICATE the slot that has the PIN."""
+
+    slot: int
+    status: int
+    version: int
+
+    @property
+    def done(self) -> bool:
+        return self.status in (messages.OK, messages.ALREADY)
+
+
+class Refused(ProtocolViolation):
+    """The keypad refused an operation as a whole."""
+
+    def __init__(self, op: int, status: int) -> None:
+        self.status = status
+        super().__init__(f"operation {op} was refused: {messages.STATUS_NAMES.get(status, status)}")
+
+
+def _is(value: object, *kinds: type | None) -> bool:
+    return any(value is None if kind is None else type(value) is kind for kind in kinds)
+
+
+def _fields(value: object, *kinds: tuple[type | None, ...]) -> list[Any]:
+    """Return `value` if it is a list of these kinds; more at its end is from a newer keypad and left out."""
+    if not isinstance(value, list) or len(value) < len(kinds):
+        raise ProtocolViolation("a reply is shorter than the protocol says")
+    for item, allowed in zip(value, kinds, strict=False):
+        if not _is(item, *allowed):
+            raise ProtocolViolation("a reply holds a field of another type than the protocol says")
+    return value[: len(kinds)]
+
+
+_INT = (int,)
+_BYTES = (bytes,)
+_INT_N = (int, None)
+_BYTES_N = (bytes, None)
+
+
+def _code_id(raw: bytes | None) -> str | None:
+    if raw is None or raw == _NO_CODE:
+        return None
+    if len(raw) != 16:
+        raise ProtocolViolation("an access-code id has not 16 bytes")
+    return str(UUID(bytes=raw))
+
+
+def capabilities(value: list[object]) -> Capabilities:
+    """Check what came with the opening of the session."""
+    _mtu, capacity, length_min, length_max, firmware, maker = _fields(
+        value, _INT, _INT, _INT, _INT, (str,), _INT
+    )
+    return Capabilities(capacity, length_min, length_max, firmware, maker)
+
+
+async def _ask(connection: Connection, op: int, body: object) -> object:
+    status, answer = await connection.request(op, body)
+    if status != messages.OK:
+        raise Refused(op, status)
+    return answer
+
+
+async def state(connection: Connection) -> KeypadState:
+    (
+        boot_id,
+        epoch,
+        generation,
+        used,
+        _capacity,
+        journal_epoch,
+        first,
+        head,
+        time_s,
+        boot,
+        uptime_ms,
+    ) = _fields(
+        await _ask(connection, messages.OP_STATE, None),
+        *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT),
+    )
+    return KeypadState(
+        boot_id.hex(), epoch.hex(), generation, used, journal_epoch.hex(), first, head, time_s, boot, uptime_ms
+    )
+
+
+async def set_time(connection: Connection) -> bool:
+    """Give the keypad the hub's time, half a round trip ahead. False: its journal is already past it."""
+    now_ms = time.time_ns() // 1_000_000 + connection.round_trip_ms // 2
+    status, _ = await connection.request(messages.OP_TIME, [now_ms // 1000, now_ms % 1000])
+    if status not in (messages.OK, messages.TIME_BEHIND):
+        raise Refused(messages.OP_TIME, status)
+    return status == messages.OK
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSlots:
+    """One page of changes. `following`: where the next page begins, None on the last."""
+
+    table_epoch: str
+    generation: int
+    following: int | None
+    slots: list[SlotRecord]
+
+
+async def changed_since(connection: Connection, generation: int, first: int) -> ChangedSlots:
+    """Read slots from number `first` that changed after `generation`, cleared ones included."""
+    epoch, now, following, slots = _fields(
+        await _ask(connection, messages.OP_SINCE, [generation, first, True]), _BYTES, _INT, _INT_N, (list,)
+    )
+    if following is not None and following <= first:
+        raise ProtocolViolation("the slots of a change feed do not go forward")
+    return ChangedSlots(epoch.hex(), now, following, [_slot(item) for item in slots])
+
+
+def _slot(value: object) -> SlotRecord:
+    number, version, flags, code, from_s, until_s, op_id, access_code_id, maker = _fields(
+        value, _INT, _INT, _INT, _BYTES_N, _INT_N, _INT_N, _BYTES_N, _BYTES_N, _INT
+    )
+    if code is not None and not code.isdigit():
+        raise ProtocolViolation(f"slot {number} holds a code that is not digits")
+    return SlotRecord(
+        number,
+        version,
+        flags,
+        code.decode("ascii") if code is not None else None,
+        from_s,
+        until_s,
+        op_id.hex() if op_id is not None else None,
+        _code_id(access_code_id),
+        maker,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    epoch: str
+    first: int
+    head: int
+    entries: list[JournalRecord]
+
+
+async def events(connection: Connection, cursor: int, count: int = 255) -> JournalPage:
+    """Read journal entries after number `cursor`; as many as fit one frame, at most `count`."""
+    epoch, first, head, entries = _fields(
+        await _ask(connection, messages.OP_EVENTS, [cursor, count]), _BYTES, _INT, _INT, (list,)
+    )
+    return JournalPage(epoch.hex(), first, head, [_journal(item) for item in entries])
+
+
+def _journal(value: object) -> JournalRecord:
+    sequence, time_s, kind, reason, slot, version, access_code_id, boot, uptime_ms = _fields(
+        value, _INT, _INT_N, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT
+    )
+    return JournalRecord(
+        sequence, time_s, kind, reason, slot, version, _code_id(access_code_id), boot, uptime_ms
+    )
+
+
+async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotResult]:
+    """Write up to PUTS_MAX slots, each by itself atomic; results in the same order."""
+    body = [
+        [
+            write.if_version,
+            write.slot,
+            write.code.encode("ascii"),
+            write.from_s,
+            write.until_s,
+            messages.MANAGED | messages.ENABLED | (messages.TIME_BOUND if write.from_s is not None else 0),
+            write.op_id,
+            UUID(write.access_code_id).bytes,
+        ]
+        for write in writes
+    ]
+    return _results(await _ask(connection, messages.OP_PUT, body), [write.slot for write in writes])
+
+
+async def delete(connection: Connection, slots: Sequence[tuple[int, int, bytes]]) -> list[SlotResult]:
+    """Clear up to DELETES_MAX slots, given as (slot, if_version, op_id)."""
+    body = [[if_version, slot, op_id] for slot, if_version, op_id in slots]
+    return _results(await _ask(connection, messages.OP_DEL, body), [slot for slot, _, _ in slots])
+
+
+async def adopt(
+    connection: Connection, slot: int, if_version: int, op_id: bytes, access_code_id: str
+) -> SlotResult:
+    """Make an unmanaged slot ours; its PIN and window stay as they are."""
+    status, answer = await connection.request(
+        messages.OP_ADOPT, [if_version, slot, op_id, UUID(access_code_id).bytes]
+    )
+    if status != messages.OK:
+        return SlotResult(slot, status, 0)
+    return _results([answer], [slot])[0]
+
+
+def _results(answer: object, slots: list[int]) -> list[SlotResult]:
+    if not isinstance(answer, list) or len(answer) != len(slots):
+        raise ProtocolViolation("not one result for each slot")
+    results = [SlotResult(*_fields(item, _INT, _INT, _INT)) for item in answer]
+    if [result.slot for result in results] != slots:
+        raise ProtocolViolation("results for other slots than were asked")
+    return results

@@ -1,0 +1,199 @@
+"""What it means that a slot changed: the rows and events that follow, in the transaction that learns of it.
+
+Each event has an id that follows from what happened, so that learning of it twice tells it once.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.events.log import record
+from doorpad.link.operations import SlotRecord
+from doorpad.store.identity import effect_event_id, unmanaged_code_id
+from doorpad.store.schema import AccessCode, CodeError, Device, Slot
+from doorpad.store.status import expired, on_keypad, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """When the hub learned something, and the number that the keypad gives to this hub."""
+
+    now_ms: int
+    maker: int
+
+
+async def tell(
+    session: AsyncSession,
+    code: AccessCode,
+    event_type: str,
+    discriminator: str | int,
+    now_ms: int,
+    payload: dict[str, object] | None = None,
+) -> None:
+    """Log an event about a code, once for each discriminator."""
+    await record(
+        session,
+        event_id=effect_event_id(code.access_code_id, event_type, discriminator),
+        event_type=event_type,
+        device_id=code.device_id,
+        access_code_id=code.access_code_id,
+        occurred_at_ms=now_ms,
+        created_at_ms=now_ms,
+        payload=payload or {},
+    )
+
+
+async def apply_record(session: AsyncSession, device: Device, found: SlotRecord, learned: Learned) -> None:
+    """Bring the mirror of one slot up to date, with everything that follows for codes."""
+    mirror = await session.get(Slot, (device.device_id, found.slot))
+    was_there = mirror is not None  # else the slot was only intended for whoever stands on it
+    if mirror is not None and mirror.version > found.version:
+        return  # an older page of the change feed
+    before = await session.scalar(
+        select(AccessCode).where(
+            AccessCode.device_id == device.device_id,
+            AccessCode.slot == found.slot,
+            AccessCode.state != "deleted",
+        )
+    )
+    if found.op_id is None:
+        if mirror is not None:
+            await session.delete(mirror)
+        if before is not None:
+            await _left(session, before, found, learned, was_there=was_there)
+        return
+    if mirror is None:
+        mirror = Slot(device_id=device.device_id, slot=found.slot)
+        session.add(mirror)
+    mirror.version = found.version
+    mirror.flags = found.flags
+    mirror.code = found.code
+    mirror.from_s = found.from_s
+    mirror.until_s = found.until_s
+    mirror.op_id = found.op_id
+    mirror.access_code_id = found.access_code_id
+    mirror.maker = found.maker
+    now = await _code_of(session, device, found, before, learned)
+    if before is not None and now is not before:
+        await _left(session, before, found, learned, was_there=was_there)
+    if now is not None:
+        now.slot = found.slot
+        await settle(session, now, mirror, learned.now_ms)
+    await session.flush()
+
+
+async def _code_of(
+    session: AsyncSession, device: Device, found: SlotRecord, before: AccessCode | None, learned: Learned
+) -> AccessCode | None:
+    """The code that a used slot holds now; a new row where nobody knew it."""
+    if found.access_code_id is not None:
+        code = await session.get(AccessCode, found.access_code_id)
+        if code is not None:
+            if not code.managed:
+                await _converted(session, code, found, learned)
+            return code if code.state != "deleted" else None
+        if found.maker == learned.maker:  # ours, and the database lost it: the keypad remembers
+            code = _new_code(device, found, found.access_code_id, True, learned.now_ms)
+            session.add(code)
+            return code
+    if before is not None and not before.managed and before.code == found.code:
+        before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
+        return before
+    assert device.table_epoch is not None
+    code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
+    code = _new_code(device, found, code_id, False, learned.now_ms)
+    session.add(code)
+    await session.flush()
+    await tell(session, code, "access_code.unmanaged.created", 0, learned.now_ms)
+    return code
+
+
+def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, now_ms: int) -> AccessCode:
+    return AccessCode(
+        access_code_id=code_id,
+        device_id=device.device_id,
+        managed=managed,
+        name=f"{'Restored' if managed else 'Keypad'} code {found.slot}",
+        code=found.code,
+        starts_at_s=found.from_s,
+        ends_at_s=found.until_s,
+        created_at_ms=now_ms,
+        state="active",
+        slot=found.slot,
+    )
+
+
+async def _converted(session: AsyncSession, code: AccessCode, found: SlotRecord, learned: Learned) -> None:
+    code.managed = True
+    code.conversion = None
+    code.announced = "set"  # it was on the keypad all along: no second set_on_device
+    await tell(session, code, "access_code.unmanaged.converted_to_managed", found.version, learned.now_ms)
+
+
+async def _left(
+    session: AsyncSession, code: AccessCode, found: SlotRecord, learned: Learned, *, was_there: bool
+) -> None:
+    """A code is no longer in the slot where it was."""
+    code.slot = None
+    if not code.managed:
+        code.state = "deleted"
+        code.deleted_at_ms = learned.now_ms
+        code.conversion = None
+        await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms)
+        return
+    if was_there and wanted(code, learned.now_ms // 1000) and found.maker != learned.maker:
+        await tell(
+            session, code, "access_code.deleted_external_to_seam", found.version, learned.now_ms
+        )
+    if was_there and not wanted(code, learned.now_ms // 1000):
+        code.removed_announced = True
+        await tell(session, code, "access_code.removed_from_device", found.version, learned.now_ms)
+    code.announced = None
+    await settle(session, code, None, learned.now_ms)
+
+
+async def forget_table(session: AsyncSession, device: Device, learned: Learned) -> None:
+    """The keypad's table began anew (factory reset): nothing of what was read from it is there any more."""
+    await session.execute(delete(Slot).where(Slot.device_id == device.device_id))
+    holders = await session.scalars(
+        select(AccessCode).where(AccessCode.device_id == device.device_id, AccessCode.slot.is_not(None))
+    )
+    for code in holders.all():
+        code.slot = None
+        code.announced = None
+        if not code.managed and code.state != "deleted":
+            code.state = "deleted"
+            code.deleted_at_ms = learned.now_ms
+            await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms)
+
+
+async def settle(session: AsyncSession, code: AccessCode, slot: Slot | None, now_ms: int) -> None:
+    """Log what has become true of a managed code. `slot`: the mirror of the slot that holds it, if any.
+
+    A code that is being removed is done once no slot is even intended for it (`code.slot` is None).
+    """
+    if not code.managed:
+        return
+    now_s = now_ms // 1000
+    if code.state == "removing":
+        if code.slot is None:
+            code.state = "deleted"
+            code.deleted_at_ms = now_ms
+            await clear_errors(session, code)
+            await tell(session, code, "access_code.deleted", 0, now_ms)
+        return
+    if slot is None or not on_keypad(code, slot) or expired(code, now_s):
+        return
+    await clear_errors(session, code)
+    if code.starts_at_s is not None and now_s < code.starts_at_s:
+        if code.announced is None:
+            code.announced = "scheduled"
+            await tell(session, code, "access_code.scheduled_on_device", slot.version, now_ms)
+    elif code.announced != "set":
+        code.announced = "set"
+        await tell(session, code, "access_code.set_on_device", slot.version, now_ms)
+
+
+async def clear_errors(session: AsyncSession, code: AccessCode) -> None:
+    await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))

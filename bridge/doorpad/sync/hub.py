@@ -1,0 +1,57 @@
+"""All keypads of this hub: one keeper each, and a way to wake the right one."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from doorpad.store.database import Database
+from doorpad.store.schema import LinkState
+from doorpad.sync.keeper import Keeper, KeypadPort
+from doorpad.sync.timing import Timing
+
+log = logging.getLogger(__name__)
+
+_AFTER_CRASH_S = 5.0
+
+
+class Hub:
+    """`start()` once, `stop()` once."""
+
+    def __init__(
+        self,
+        database: Database,
+        keypads: Iterable[KeypadPort],
+        timing: Timing,
+        now_ms: Callable[[], int],
+        on_link: Callable[[str, LinkState], None],
+    ) -> None:
+        self._keepers = {
+            keeper.device_id: keeper
+            for keeper in (Keeper(database, keypad, timing, now_ms, on_link) for keypad in keypads)
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def wake(self, device_id: str) -> None:
+        """What this keypad shall hold has changed. A keypad that is no longer configured is left alone."""
+        keeper = self._keepers.get(device_id)
+        if keeper is not None:
+            keeper.wake()
+
+    async def start(self) -> None:
+        for keeper in self._keepers.values():
+            await keeper.enrol()
+            self._tasks.append(asyncio.create_task(self._keep(keeper)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep(self, keeper: Keeper) -> None:
+        while True:
+            try:
+                await keeper.run()
+            except Exception:
+                # One keypad's trouble must not take the others down; the trace says what to mend.
+                log.exception("keeping device %s failed; starting again", keeper.device_id)
+                await asyncio.sleep(_AFTER_CRASH_S)

@@ -1,0 +1,94 @@
+"""From a keypad's journal to the API's events: each entry once, with the time at which it happened."""
+
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.events.log import record
+from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
+from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
+from doorpad.store.schema import Device
+from doorpad_link import messages
+
+log = logging.getLogger(__name__)
+
+# Reasons of the API (lock.access_denied) and words for people.
+_REASONS = {
+    messages.UNKNOWN_PIN: ("unknown_code", "The code is not known to the keypad."),
+    messages.TOO_EARLY: ("credential_error", "The code is not valid yet."),
+    messages.TOO_LATE: ("expired_code", "The code has ended."),
+    messages.DISABLED: ("blocklisted_code", "The code is disabled."),
+    messages.LOCKED_OUT: ("too_many_attempts", "Entry is shut after too many wrong codes."),
+    messages.CLOCK_UNKNOWN: ("credential_error", "The keypad has no trusted time to judge the code by."),
+}
+
+
+def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int:
+    """When an entry was written: by the keypad's clock, else by its uptime if it has not restarted since.
+
+    Of an entry from an earlier start without a clock only the time of learning is known.
+    """
+    if entry.time_s is not None:
+        return entry.time_s * 1000
+    if entry.boot == state.boot:
+        return now_ms - (state.uptime_ms - entry.uptime_ms) % 2**32
+    return now_ms
+
+
+async def apply_page(
+    session: AsyncSession, device: Device, page: JournalPage, state: KeypadState, now_ms: int
+) -> None:
+    """Log the events of one page and move the cursor, in one transaction."""
+    if device.journal_epoch != page.epoch:
+        device.journal_epoch = page.epoch
+        device.journal_cursor = 0
+    if page.first > device.journal_cursor + 1:
+        log.warning(
+            "keypad %s: journal entries %d to %d were overwritten before they could be read",
+            device.serial,
+            device.journal_cursor + 1,
+            page.first - 1,
+        )
+        device.journal_cursor = page.first - 1
+    for entry in page.entries:
+        if entry.sequence > device.journal_cursor:
+            await _apply(session, device, entry, occurred_at_ms(entry, state, now_ms), now_ms)
+            device.journal_cursor = entry.sequence
+
+
+async def _apply(
+    session: AsyncSession, device: Device, entry: JournalRecord, at_ms: int, now_ms: int
+) -> None:
+    assert device.journal_epoch is not None and device.table_epoch is not None
+    code_id = entry.access_code_id
+    if code_id is None and entry.slot:
+        code_id = unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
+    event_id = journal_event_id(device.device_id, device.journal_epoch, entry.sequence)
+    payload: dict[str, object] = {}
+    if entry.kind == messages.EV_GRANTED:
+        event_type = "lock.unlocked"
+        payload = {"method": "keycode", "access_code_is_managed": entry.access_code_id is not None}
+    elif entry.kind == messages.EV_DENIED:
+        event_type = "lock.access_denied"
+        reason_code, message = _REASONS.get(entry.reason, ("credential_error", "The code was refused."))
+        payload = {"reason": {"reason_code": reason_code, "message": message}}
+    elif entry.kind == messages.EV_SLOT_SET:
+        event_type = "access_code.unmanaged.created"
+    elif entry.kind == messages.EV_SLOT_CLEARED and entry.access_code_id is None:
+        event_type = "access_code.unmanaged.removed"
+    else:
+        return
+    if event_type.startswith("access_code."):
+        assert code_id is not None
+        # The table tells of the same change: whichever is read first logs it.
+        event_id = effect_event_id(code_id, event_type, 0)
+    await record(
+        session,
+        event_id=event_id,
+        event_type=event_type,
+        device_id=device.device_id,
+        access_code_id=code_id,
+        occurred_at_ms=at_ms,
+        created_at_ms=now_ms,
+        payload=payload,
+    )

@@ -1,0 +1,25 @@
+"""The times that the sync keeps to, in one place. All in seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """
+    poll_s: between looks at a keypad that has not hinted at anything.
+    offline_s: a keypad whose port is there and that has not answered for so long is offline.
+    handshake_s: one attempt at a session.
+    port_s: between looks for a port that is gone.
+    clock_s: between settings of the keypad's clock.
+    """
+
+    poll_s: float = 2.0
+    offline_s: float = 8.0
+    handshake_s: float = 3.0
+    port_s: float = 0.25
+    clock_s: float = 3600.0
+
+
+REFUSED_BASE = 1.8  # a code that the keypad refused is tried again after this to the n-th power ...
+REFUSED_S_MAX = 60.0  # ... and at most this
+EOF_PAUSE_S = 1.0  # after a session that ended in a violation of the protocol
