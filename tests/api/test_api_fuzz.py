@@ -59,7 +59,7 @@ FUZZED = [it for it in OPERATIONS if not it.path.endswith("create_unmanaged_acce
 
 @pytest.mark.parametrize("operation", FUZZED, ids=lambda operation: operation.path)
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

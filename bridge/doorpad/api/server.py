@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -53,11 +54,14 @@ class Server:
         """
         self._socket = _bind(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
+        # It prints queries, and a query can hold a PIN. `access_log=False` alone only unhooks its handlers,
+        # and a program that sets up logging afterwards would hook them in again.
+        logging.getLogger("uvicorn.access").disabled = True
         asgi: Any = app  # litestar's and uvicorn's names for the same ASGI types differ
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 asgi,
-                access_log=False,  # it prints queries, and a query can hold a PIN
+                access_log=False,
                 log_config=None,
                 lifespan="off",
                 ws="none",

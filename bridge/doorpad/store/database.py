@@ -8,6 +8,7 @@ busy time-out helps there. Readers see the last commit (WAL) and never wait.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import time
@@ -168,7 +169,9 @@ async def _lock(fd: int, data_dir: Path) -> None:
 
 
 def _engine(path: Path) -> AsyncEngine:
-    # Parameters hold PINs: they may appear neither in an exception's message nor in a log.
+    # Parameters hold PINs: they may appear neither in an exception's message nor in a log. The driver
+    # logs each statement with them at DEBUG, and knows no way to leave them out.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
