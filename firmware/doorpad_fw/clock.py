@@ -23,6 +23,15 @@ class Clock:
         """Seconds since 2000, or 0 while the clock is not trusted."""
         return time.time() if self.trusted else 0
 
+    def now(self):
+        """(Seconds since 2000, milliseconds), or (0, 0) while the clock is not trusted."""
+        while self.trusted:
+            seconds = time.time()
+            ms = self._rtc.datetime()[7] // 1000
+            if seconds == time.time():
+                return seconds, ms
+        return 0, 0
+
     def set(self, unix_s, ms, floor_s):
         """Take the time from a host; `floor_s`: the newest time in the journal.
 

@@ -40,8 +40,9 @@ class Door:
     def note(self, kind, reason=0, slot=None):
         """Write a journal entry, dated now. A worn out flash must not stop the door: it is said, and that is all."""
         self._journal.lockout = self._lockout.pack()
+        now_s, ms = self._clock.now()
         try:
-            self._journal.append(kind, reason, self._clock.now_s(), self.uptime_ms(), slot)
+            self._journal.append(kind, reason, now_s, ms, self.uptime_ms(), slot)
         except FlashError as error:
             sys.print_exception(error)
         self._on_change()

@@ -1,6 +1,6 @@
 """The journal: what happened at this door, numbered without gaps, on flash before it is told to anyone.
 
-    sequence[4] time[4] kind[1] reason[1] slot[2] version[4] maker[1] lockout[1] boot[4] uptime[4] code[16] spare[2]
+    sequence[4] time[4] kind[1] reason[1] slot[2] version[4] maker[1] lockout[1] boot[4] uptime[4] code[16] ms[2]
 
 Times are seconds since 2000, 0 when the clock was not trusted. Every record carries the state of the wrong-PIN
 lockout after it, so the newest record is all that a restart needs. When the log is full the oldest
@@ -34,7 +34,7 @@ class Entry:
             self.boot,
             self.uptime_ms,
             self.access_code_id,
-            _,
+            self.ms,
         ) = fields
 
 
@@ -77,7 +77,7 @@ class Journal:
         starts = [self._starts[n] for n in self._log.segments() if self._starts[n]]
         return min(starts) if starts else self.head + 1
 
-    def append(self, kind, reason, time_s, uptime_ms, slot=None, maker=0):
+    def append(self, kind, reason, time_s, ms, uptime_ms, slot=None, maker=0):
         """Write one entry; `slot` is the Slot it is about. Raises FlashError."""
         sequence = self.head + 1
         fields = (
@@ -92,7 +92,7 @@ class Journal:
             self.boot,
             uptime_ms,
             slot.access_code_id if slot else _NO_CODE,
-            0,
+            ms,
         )
         position = self._log.append(struct.pack(_LAYOUT, *fields))
         segment = position // self._log.per_segment

@@ -17,7 +17,7 @@ from doorpad_fw.slots import Slot
 VERSION = "0.1.0"
 _READ_BYTES = const(512)
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
-_EVENT_BYTES = const(52)
+_EVENT_BYTES = const(56)
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
 _FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.TIME_BOUND
 
@@ -214,6 +214,7 @@ class Link:
                 [
                     entry.sequence,
                     entry.time_s + messages.UNIX_OF_2000 if entry.time_s else None,
+                    entry.ms,
                     entry.kind,
                     entry.reason,
                     entry.slot,

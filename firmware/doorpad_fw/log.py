@@ -23,6 +23,7 @@ from doorpad_fw.memory import SEGMENT_BYTES
 CRC_BYTES = const(4)
 _MAGIC = b"dpL1"
 _IOCTL_ERASE = const(6)
+_BLANK = b"\xff" * 256
 _FREE = const(0)  # in `_sequences`: no valid header; real sequences begin at 1
 
 
@@ -67,11 +68,9 @@ class Log:
                 if self._current < 0 or sequence > self._sequences[self._current]:
                     self._current = segment
                     self.epoch = epoch
-        blank = b"\xff" * SEGMENT_BYTES
         for segment, sequence in enumerate(self._sequences):
             if sequence == _FREE:
-                self._device.readblocks(self._first + segment, self._buffer, 0)
-                if self._buffer == blank:
+                if self._is_blank(segment):
                     self._clean[segment] = 1
                 else:
                     self.erase(segment)
@@ -81,6 +80,15 @@ class Log:
             self._open(0, 1)
         else:
             self._used = self._count_used()
+
+    def _is_blank(self, segment):
+        # In pieces: 4 KiB more of heap in one block may not be there.
+        piece = memoryview(self._buffer)[: len(_BLANK)]
+        for offset in range(0, SEGMENT_BYTES, len(_BLANK)):
+            self._device.readblocks(self._first + segment, piece, offset)
+            if piece != _BLANK:
+                return False
+        return True
 
     def _count_used(self):
         self._device.readblocks(self._first + self._current, self._buffer, 0)

@@ -46,9 +46,13 @@ class Pin:
 
 
 class RTC:
-    def datetime(self, fields):
+    def datetime(self, fields=None):
+        if fields is None:
+            year, month, day, hour, minute, second, weekday, _ = _time.gmtime()
+            return year, month, day, weekday, hour, minute, second, _time.millisecond() * 1000
         year, month, day, _weekday, hour, minute, second, microsecond = fields
         _time.set_clock(_time.mktime((year, month, day, hour, minute, second, 0, 0)), microsecond // 1000)
+        return None
 
 
 def UART(number, baudrate, *, tx, rx, rxbuf, txbuf):  # noqa: N802 - the port's own name

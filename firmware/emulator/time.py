@@ -33,6 +33,11 @@ def time():
     return _elapsed_ms() // 1000 + _skew_s
 
 
+def millisecond():
+    """The part of the clock below the second, for the RTC."""
+    return 0 if _frozen_s is not None else _elapsed_ms() % 1000
+
+
 def gmtime(seconds=None):
     # The port's tuple has no flag for daylight saving time.
     return _unix_gmtime((time() if seconds is None else seconds) + _UNIX_OF_2000)[:8]

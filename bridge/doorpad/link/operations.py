@@ -67,6 +67,7 @@ class SlotRecord:
 class JournalRecord:
     sequence: int
     time_s: int | None
+    ms: int
     kind: int
     reason: int
     slot: int
@@ -240,11 +241,11 @@ async def events(connection: Connection, cursor: int, count: int = 255) -> Journ
 
 
 def _journal(value: object) -> JournalRecord:
-    sequence, time_s, kind, reason, slot, version, access_code_id, boot, uptime_ms = _fields(
-        value, _INT, _INT_N, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT
+    sequence, time_s, ms, kind, reason, slot, version, access_code_id, boot, uptime_ms = _fields(
+        value, _INT, _INT_N, _INT, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT
     )
     return JournalRecord(
-        sequence, time_s, kind, reason, slot, version, _code_id(access_code_id), boot, uptime_ms
+        sequence, time_s, ms, kind, reason, slot, version, _code_id(access_code_id), boot, uptime_ms
     )
 
 

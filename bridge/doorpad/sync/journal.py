@@ -29,7 +29,7 @@ def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int
     Of an entry from an earlier start without a clock only the time of learning is known.
     """
     if entry.time_s is not None:
-        return entry.time_s * 1000
+        return entry.time_s * 1000 + entry.ms
     if entry.boot == state.boot:
         return now_ms - (state.uptime_ms - entry.uptime_ms) % 2**32
     return now_ms

@@ -1,0 +1,3 @@
+from doorpad.cli import main
+
+main()

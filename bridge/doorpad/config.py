@@ -1,0 +1,75 @@
+"""`doorpad.toml`: what a bridge serves, and where."""
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from doorpad.errors import DoorpadError, NextStep
+from doorpad.sync.timing import Timing
+
+_SERIAL = re.compile(r"[0-9a-f]{16}")
+
+
+class ConfigError(DoorpadError):
+    """The configuration cannot be used; the message names file, setting and reason."""
+
+    next_step: ClassVar[NextStep] = NextStep.PERSON
+
+
+class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One keypad. `serial`: the id that it proves, 16 hex digits; `control`: its bench, if it is emulated."""
+
+    serial: str
+    name: str
+    port: str
+    baud: int = 115_200
+    control: str | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    data: str
+    listen: str = "127.0.0.1:8117"
+    timing: Timing = Timing()
+    keypad: list[KeypadConfig] = []
+
+
+class Config(msgspec.Struct, kw_only=True, frozen=True):
+    """`host` and `port`: where the API listens; port 0 takes a free one."""
+
+    data: Path
+    host: str
+    port: int
+    timing: Timing
+    keypads: list[KeypadConfig]
+
+
+def load(path: Path) -> Config:
+    """Read a configuration; relative paths in it begin at its own folder.
+
+    Raises:
+        ConfigError: unreadable, not TOML, an unknown or wrong setting.
+    """
+    try:
+        file = msgspec.toml.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name another file with --config") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    host, _, port = file.listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f'{path}: listen is "{file.listen}", not "address:port", as in "127.0.0.1:8117"')
+    serials = [keypad.serial for keypad in file.keypad]
+    for serial in serials:
+        if not _SERIAL.fullmatch(serial):
+            raise ConfigError(f'{path}: keypad serial "{serial}" is not 16 small hexadecimal digits')
+        if serials.count(serial) > 1:
+            raise ConfigError(f'{path}: keypad serial "{serial}" stands there twice')
+    for keypad in file.keypad:
+        if keypad.baud <= 0:
+            raise ConfigError(f"{path}: baud is {keypad.baud}, not a positive number")
+    folder = path.parent
+    return Config(
+        data=folder / file.data, host=host, port=int(port), timing=file.timing, keypads=file.keypad
+    )

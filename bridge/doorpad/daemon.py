@@ -1,0 +1,151 @@
+"""The bridge: database, keypads and API in one event loop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from doorpad import keyring
+from doorpad.api.app import create_app
+from doorpad.api.keys import ApiKeys, add_key, generate_key
+from doorpad.api.server import Server
+from doorpad.config import Config
+from doorpad.emulator.bench import BenchClient
+from doorpad.emulator.keypad import BenchError
+from doorpad.errors import BenchUnavailable
+from doorpad.events.log import EventFeed
+from doorpad.store.database import Database
+from doorpad.store.identity import device_id_for
+from doorpad.store.schema import LinkState
+from doorpad.sync.hub import Hub
+from doorpad.sync.keeper import KeypadPort
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Benches:
+    """The hands on the emulated keypads of a configuration (api.service.Bench)."""
+
+    def __init__(self, controls: dict[str, Path]) -> None:
+        self._clients = {device_id: BenchClient(path) for device_id, path in controls.items()}
+
+    async def _ask(self, device_id: str, **request: object) -> None:
+        client = self._clients.get(device_id)
+        if client is None:
+            raise BenchUnavailable(device_id)
+        try:
+            await client.request(**request)
+        except BenchError as error:
+            raise BenchUnavailable(device_id) from error
+
+    async def press_keys(self, device_id: str, keys: str) -> None:
+        await self._ask(device_id, press=keys)
+
+    async def set_cable(self, device_id: str, connected: bool) -> None:
+        await self._ask(device_id, cable="in" if connected else "out")
+
+    async def program_code(self, device_id: str, code: str) -> None:
+        await self._ask(device_id, program=code)
+
+
+async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set.
+
+    Args:
+        tell: called with one JSON object for everything worth telling: `ready` first, then `link` and `event`.
+    Raises:
+        DoorpadError: what a person has to mend first: the data folder, a key, the port.
+    """
+    async with contextlib.AsyncExitStack() as undo:
+        database = await Database.open(config.data)
+        undo.push_async_callback(database.close)
+        keypads = [
+            KeypadPort(
+                serial=keypad.serial,
+                name=keypad.name,
+                port=keypad.port,
+                baud=keypad.baud,
+                simulated=keypad.control is not None,
+                key=keyring.load(config.data / "keys", keypad.serial),
+            )
+            for keypad in config.keypads
+        ]
+        new_key = _first_api_key(config.data)
+        feed = EventFeed(database)
+        await undo.enter_async_context(_forward_events(feed, tell))
+
+        def on_link(device_id: str, state: LinkState) -> None:
+            tell({"type": "link", "device_id": device_id, "state": state})
+
+        hub = Hub(database, keypads, config.timing, _now_ms, on_link)
+        controls = {
+            device_id_for(keypad.serial): Path(keypad.control)
+            for keypad in config.keypads
+            if keypad.control is not None
+        }
+        app = create_app(
+            database=database,
+            keys=ApiKeys.load(config.data),
+            changes=hub,
+            bench=Benches(controls),
+            now_ms=_now_ms,
+            feed=feed,
+        )
+        server = Server(app, host=config.host, port=config.port)
+        await server.start()
+        undo.push_async_callback(server.stop)
+        undo.push_async_callback(hub.stop)
+        ready: dict[str, Any] = {
+            "type": "ready",
+            "endpoint": server.url,
+            "keypads": [
+                {"device_id": device_id_for(keypad.serial), "name": keypad.name, "link": keypad.port}
+                for keypad in config.keypads
+            ],
+        }
+        if new_key is not None:
+            ready["api_key"] = new_key
+        tell(ready)
+        await hub.start()
+        await stop.wait()
+
+
+def _first_api_key(data: Path) -> str | None:
+    """Make a key for a hub that has none; it can be shown this once."""
+    if ApiKeys.load(data):
+        return None
+    key = generate_key()
+    add_key(data, key)
+    return key
+
+
+@contextlib.asynccontextmanager
+async def _forward_events(feed: EventFeed, tell: Tell) -> AsyncIterator[None]:
+    async def forward() -> None:
+        async for event in subscription:
+            tell(
+                {
+                    "type": "event",
+                    "event_id": event.event_id,
+                    "event_type": event.event_type,
+                    "device_id": event.device_id,
+                    "access_code_id": event.access_code_id,
+                    "occurred_at_ms": event.occurred_at_ms,
+                    **event.payload,
+                }
+            )
+
+    with feed.subscribe() as subscription:
+        task = asyncio.create_task(forward())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

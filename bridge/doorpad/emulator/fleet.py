@@ -1,0 +1,90 @@
+"""Several emulated keypads in one data folder, and the configuration with which a bridge finds them."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from doorpad.emulator import commission, runtime
+from doorpad.emulator.control import ControlServer
+from doorpad.store.database import DataFolderUnusable
+from doorpad.sync.timing import Timing
+
+CONFIG_NAME = "doorpad.toml"
+_NAMES = ("Front door", "Back door")
+
+
+def _name(number: int) -> str:
+    return _NAMES[number] if number < len(_NAMES) else f"Door {number + 1}"
+
+
+@contextlib.asynccontextmanager
+async def running(
+    data: Path, count: int, *, slots: int | None, strike_ms: int | None
+) -> AsyncIterator[list[ControlServer]]:
+    """Run keypads 1 to `count` of a data folder; make those that are not there yet.
+
+    Raises:
+        MicroPythonMissing, KeypadInUse, DataFolderUnusable
+    """
+    runtime.micropython()
+    folder = data / "keypads"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keypads = [
+            commission.make(
+                folder / f"k{number + 1}",
+                data / "keys",
+                _name(number),
+                slots=slots,
+                strike_ms=strike_ms,
+            )
+            for number in range(count)
+        ]
+        program = await asyncio.to_thread(runtime.compile_program, folder)
+    except OSError as error:
+        raise DataFolderUnusable(data, error.strerror or type(error).__name__) from error
+    servers = [ControlServer(keypad, program) for keypad in keypads]
+    try:
+        async with asyncio.TaskGroup() as starting:
+            for server in servers:
+                starting.create_task(server.start())
+    except* Exception as group:
+        await _stop(servers)
+        raise group.exceptions[0] from None
+    try:
+        yield servers
+    finally:
+        await _stop(servers)
+
+
+async def _stop(servers: list[ControlServer]) -> None:
+    await asyncio.gather(*(server.stop() for server in servers))
+
+
+def write_config(
+    data: Path, servers: list[ControlServer], *, listen: str, timing: Timing | None = None
+) -> Path:
+    """Write the `doorpad.toml` of a bridge for these keypads; return its path."""
+    lines = ['data = "."', f"listen = {json.dumps(listen)}", ""]
+    if timing is not None:
+        lines += ["[timing]", f"offline_s = {timing.offline_s}", ""]
+    for server in servers:
+        about = server.keypad.keypad
+        lines += [
+            "[[keypad]]",
+            f"serial = {json.dumps(about.serial)}",
+            f"name = {json.dumps(about.name)}",
+            f"port = {json.dumps(str(server.keypad.cable.name.absolute()))}",
+            f"control = {json.dumps(str(server.path.absolute()))}",
+            "",
+        ]
+    path = data / CONFIG_NAME
+    new = path.with_suffix(".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write("\n".join(lines))
+    new.replace(path)
+    return path
