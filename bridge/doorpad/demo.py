@@ -42,19 +42,21 @@ class Demo:
         self._early: list[dict[str, Any]] | None = []  # told before the first line
         self._online: set[str] = set()
         self._all_online = asyncio.Event()
-        self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._ready: dict[str, Any] | None = None  # what the bridge said when it first listened
+        self._listening = asyncio.Event()
 
     async def run(self, port: int, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises BridgeFailed if the bridge does not start the first time."""
         bridge = asyncio.create_task(self._keep_bridge(port))
         stopping = asyncio.create_task(stop.wait())
+        listening = asyncio.create_task(self._listening.wait())
         try:
-            await asyncio.wait({bridge, stopping, self._ready}, return_when=asyncio.FIRST_COMPLETED)
-            if self._ready.done():
+            await asyncio.wait({bridge, stopping, listening}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ready is not None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_ONLINE_S):
                         await self._all_online.wait()
-                self._print(self._first_line(self._ready.result()))
+                self._print(self._first_line(self._ready))
                 early, self._early = self._early or [], None
                 for message in early:
                     self._print(message)
@@ -63,6 +65,7 @@ class Demo:
                 bridge.result()
         finally:
             stopping.cancel()
+            listening.cancel()
             bridge.cancel()
             with contextlib.suppress(asyncio.CancelledError, BridgeFailed):
                 await bridge
@@ -92,7 +95,6 @@ class Demo:
         }
 
     async def _keep_bridge(self, port: int) -> None:
-        first = True
         while True:
             listen = f"127.0.0.1:{port}"
             config = fleet.write_config(self._data, self._servers, listen=listen)
@@ -108,10 +110,9 @@ class Demo:
             except asyncio.CancelledError:
                 await _end(process)
                 raise
-            if first and not self._ready.done():
+            if self._ready is None:
                 raise BridgeFailed(f"the bridge ended with code {code}")
-            first = False
-            port = int(self._ready.result()["endpoint"].rpartition(":")[2])
+            port = int(self._ready["endpoint"].rpartition(":")[2])
             self._tell({"type": "bridge", "state": "ended", "code": code})
             await asyncio.sleep(_RESTART_S)
 
@@ -121,10 +122,11 @@ class Demo:
             message = json.loads(line)
             if message["type"] == "ready":
                 message["pid"] = process.pid
-                if self._ready.done():
-                    self._tell({"type": "bridge", "state": "started", "pid": process.pid})
+                if self._ready is None:
+                    self._ready = message
+                    self._listening.set()
                 else:
-                    self._ready.set_result(message)
+                    self._tell({"type": "bridge", "state": "started", "pid": process.pid})
                 continue
             if message["type"] == "link" and message["state"] == "online":
                 self._online.add(message["device_id"])

@@ -19,37 +19,39 @@ if sys.implementation.name == "micropython":
     _ECB = 1
     _CBC = 2
 
-    def _padded(data):
+    def _padded(data: bytes) -> bytes:
         return data + bytes(-len(data) % 16)
 
-    def _xor(left, right):
+    def _xor(left: bytes, right: bytes) -> bytes:
         size = len(left)
         return (int.from_bytes(left, "big") ^ int.from_bytes(right[:size], "big")).to_bytes(size, "big")
 
     class Aead:
         """Seals and opens under one key. A nonce must never seal two different messages."""
 
-        def __init__(self, key):
+        def __init__(self, key: bytes) -> None:
             self._key = key
 
-        def _mac(self, nonce, plain, aad):
+        def _mac(self, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
             # B_0: flags (AAD present, M = 8, L = 2), nonce, message length.
             blocks = b"\x59" + nonce + len(plain).to_bytes(2, "big")
             blocks += _padded(len(aad).to_bytes(2, "big") + aad) + _padded(plain)
-            return aes(self._key, _CBC, bytes(16)).encrypt(blocks)[-16:][:TAG_BYTES]
+            last: bytes = aes(self._key, _CBC, bytes(16)).encrypt(blocks)[-16:]
+            return last[:TAG_BYTES]
 
-        def _stream(self, nonce, size):
+        def _stream(self, nonce: bytes, size: int) -> bytes:
             count = 1 + (size + 15) // 16
             blocks = b"".join([b"\x01" + nonce + n.to_bytes(2, "big") for n in range(count)])
-            return aes(self._key, _ECB).encrypt(blocks)
+            stream: bytes = aes(self._key, _ECB).encrypt(blocks)
+            return stream
 
-        def seal(self, nonce, plain, aad):
+        def seal(self, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
             """Return ciphertext and tag."""
             stream = self._stream(nonce, len(plain))
             sealed = _xor(plain, stream[16:]) if plain else b""
             return sealed + _xor(self._mac(nonce, plain, aad), stream)
 
-        def open(self, nonce, sealed, aad):
+        def open(self, nonce: bytes, sealed: bytes, aad: bytes) -> "bytes | None":
             """Return the plain text, or None if anything was altered."""
             size = len(sealed) - TAG_BYTES
             if size < 0:

@@ -17,6 +17,11 @@ from doorpad_link.handshake import (
 )
 from doorpad_link.hkdf import equal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 NO_SESSION = 1  # a sealed frame came that no session here can open
 UNKNOWN_HOST = 2  # a HELLO came from a host that this keypad holds no key for
 
@@ -37,7 +42,15 @@ class DeviceSession:
         serve: `serve(maker, op, body)` does one request and returns (status, body).
     """
 
-    def __init__(self, device_id, boot_id, hosts, capabilities, random_bytes, serve):  # type: ignore[no-untyped-def]
+    def __init__(
+        self,
+        device_id: bytes,
+        boot_id: bytes,
+        hosts: "list[tuple[bytes, bytes]]",
+        capabilities: "list[object]",
+        random_bytes: "Callable[[int], bytes]",
+        serve: "Callable[[int, int, object], tuple[int, object]]",
+    ) -> None:
         self._device_id = device_id
         self._boot_id = boot_id
         self._hosts = hosts
@@ -46,10 +59,10 @@ class DeviceSession:
         self._serve = serve
         self._splitter = frame.Splitter()
         self._answer_credit_ms = _ANSWER_CREDIT_MS_MAX
-        self._offer = None  # (keys, maker) of the newest HELLO, until its AUTH proves the key
-        self._keys = None
+        self._offer: tuple[SessionKeys, int] | None = None  # (keys, maker) of the newest HELLO, until its AUTH proves the key
+        self._keys: SessionKeys | None = None
         self._maker = 0
-        self._auth = None  # the AUTH body that opened the session, and the reply to it
+        self._auth: bytes | None = None  # the AUTH body that opened the session, and the reply to it
         self._auth_reply = b""
         self._last_request = 0
         self._last_reply = b""
@@ -85,7 +98,7 @@ class DeviceSession:
         if self._keys is None:
             return b""
         self._hint_counter += 1
-        return self._sealed(frame.HINT, self._hint_counter, [generation, journal_head])
+        return _sealed(self._keys, frame.HINT, self._hint_counter, [generation, journal_head])
 
     def _may_answer(self) -> bool:
         if self._answer_credit_ms < _ANSWER_COST_MS:
@@ -93,15 +106,8 @@ class DeviceSession:
         self._answer_credit_ms -= _ANSWER_COST_MS
         return True
 
-    def _plain(self, kind, body):  # type: ignore[no-untyped-def]
-        return frame.pack(Header(kind, 0, 0, True), cbor.encode(body))
-
-    def _sealed(self, kind, counter, body):  # type: ignore[no-untyped-def]
-        header = Header(kind, self._keys.session, counter, True)
-        return frame.pack(header, self._keys.seal(header, cbor.encode(body)))
-
     def _alert(self, reason: int) -> bytes:
-        return self._plain(frame.ALERT, [reason, self._boot_id]) if self._may_answer() else b""
+        return _plain(frame.ALERT, [reason, self._boot_id]) if self._may_answer() else b""
 
     def _on_hello(self, body: bytes) -> bytes:
         hello = _list_of(body, 4)
@@ -125,7 +131,7 @@ class DeviceSession:
         keys = SessionKeys(psk, body, cbor.encode(answer))
         answer[5] = keys.device_proof
         self._offer = (keys, place + 1)
-        return self._plain(frame.HELLO_R, answer)
+        return _plain(frame.HELLO_R, answer)
 
     def _on_auth(self, body: bytes) -> bytes:
         if body == self._auth:
@@ -145,7 +151,7 @@ class DeviceSession:
         self._last_request = 0
         self._last_reply = b""
         self._hint_counter = 0
-        self._auth_reply = self._sealed(frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
+        self._auth_reply = _sealed(keys, frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
         return self._auth_reply
 
     def _on_request(self, header: Header, sealed: bytes) -> bytes:
@@ -160,21 +166,31 @@ class DeviceSession:
         if header.counter < self._last_request:
             return b""
         request = _list_of(body, 2)
-        if request is None or not isinstance(request[0], int):
-            op, (status, answer) = 0, (messages.INVALID, None)
-        else:
+        op = 0
+        status = messages.INVALID
+        answer: object = None
+        if request is not None and isinstance(request[0], int):
             op = request[0]
             status, answer = self._serve(self._maker, op, request[1])
         try:
-            reply = self._sealed(frame.REP, header.counter, [op, status, answer])
+            reply = _sealed(self._keys, frame.REP, header.counter, [op, status, answer])
         except ValueError:
-            reply = self._sealed(frame.REP, header.counter, [op, messages.TOO_BIG, None])
+            reply = _sealed(self._keys, frame.REP, header.counter, [op, messages.TOO_BIG, None])
         self._last_request = header.counter
         self._last_reply = reply
         return reply
 
 
-def _list_of(body: bytes, size: int):  # type: ignore[no-untyped-def]
+def _plain(kind: int, body: object) -> bytes:
+    return frame.pack(Header(kind, 0, 0, True), cbor.encode(body))
+
+
+def _sealed(keys: SessionKeys, kind: int, counter: int, body: object) -> bytes:
+    header = Header(kind, keys.session, counter, True)
+    return frame.pack(header, keys.seal(header, cbor.encode(body)))
+
+
+def _list_of(body: bytes, size: int) -> "list[Any] | None":
     try:
         value = cbor.decode(body)
     except cbor.CborError:

@@ -81,7 +81,7 @@ class Splitter:
 
     def feed(self, data: bytes) -> "list[tuple[Header, bytes]]":
         """Take bytes; return the intact frames they complete as (header, body)."""
-        frames = []
+        frames: list[tuple[Header, bytes]] = []
         at = 0
         while True:
             zero = data.find(b"\x00", at)

@@ -17,6 +17,11 @@ from doorpad_link.handshake import (
 )
 from doorpad_link.hkdf import equal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 # States.
 IDLE = 0
 HELLO_SENT = 1
@@ -89,7 +94,12 @@ class HostSession:
         random_bytes: `random_bytes(n)` from the system's generator.
     """
 
-    def __init__(self, host_id, key_of, random_bytes):  # type: ignore[no-untyped-def]
+    def __init__(
+        self,
+        host_id: bytes,
+        key_of: "Callable[[bytes], bytes | None]",
+        random_bytes: "Callable[[int], bytes]",
+    ) -> None:
         self.state = IDLE
         self.retransmits = 0
         self._host_id = host_id
@@ -98,7 +108,7 @@ class HostSession:
         self._splitter = frame.Splitter()
         self._out = bytearray()
         self._hello = b""
-        self._keys = None
+        self._keys: SessionKeys | None = None
         self._device_id = b""
         self._boot_id = b""
         self._counter = 0
@@ -107,7 +117,7 @@ class HostSession:
         self._sends = 0
         self._sent_ms = 0
         self._rto_ms = _RTO_MS_FIRST
-        self._deadline_ms = None  # type: int | None
+        self._deadline_ms: int | None = None
         self._srtt_ms = 0
         self._rttvar_ms = 0
 
@@ -164,11 +174,11 @@ class HostSession:
 
     def receive(self, data: bytes, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
         """Take the bytes that came; return the events they complete. Never raises on wire input."""
-        events = []
+        events: list[Opened | Replied | Hinted | Lost] = []
         for header, body in self._splitter.feed(data):
             if not header.from_device:
                 continue
-            event = None
+            event: Opened | Replied | Hinted | Lost | None = None
             if header.kind == frame.HELLO_R and self.state == HELLO_SENT:
                 event = self._on_hello_r(body, now_ms)
             elif header.kind == frame.AUTH_R and self.state == AUTH_SENT:
@@ -281,14 +291,14 @@ class HostSession:
             return self._lose(RESTARTED)
         return None
 
-    def _opened(self, header: Header, sealed: bytes) -> "list[object] | None":
+    def _opened(self, header: Header, sealed: bytes) -> "list[Any] | None":
         if self._keys is None or header.session != self._keys.session:
             return None
         body = self._keys.open(header, sealed)
         return None if body is None else _list_of(body)
 
 
-def _list_of(body: bytes):  # type: ignore[no-untyped-def]
+def _list_of(body: bytes) -> "list[Any] | None":
     try:
         value = cbor.decode(body)
     except cbor.CborError:
