@@ -160,7 +160,9 @@ def run(
     _run(work())
 
 
-@app.command(epilog="Example: doorpad emulate --keypads 2 --data ./bench, then doorpad run --config ./bench/doorpad.toml")
+@app.command(
+    epilog="Example: doorpad emulate --keypads 2 --data ./bench, then doorpad run --config ./bench/doorpad.toml"
+)
 def emulate(
     data: Annotated[Path, typer.Option(help=_DATA_HELP)],
     keypads: Annotated[int, typer.Option(min=1, max=64, help="How many keypads.")] = 1,

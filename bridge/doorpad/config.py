@@ -70,6 +70,4 @@ def load(path: Path) -> Config:
         if keypad.baud <= 0:
             raise ConfigError(f"{path}: baud is {keypad.baud}, not a positive number")
     folder = path.parent
-    return Config(
-        data=folder / file.data, host=host, port=int(port), timing=file.timing, keypads=file.keypad
-    )
+    return Config(data=folder / file.data, host=host, port=int(port), timing=file.timing, keypads=file.keypad)

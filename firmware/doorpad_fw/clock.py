@@ -6,7 +6,6 @@ dead battery must not make an ended code open again.
 """
 
 import time
-
 from doorpad_link.messages import UNIX_OF_2000
 from machine import RTC
 from micropython import const

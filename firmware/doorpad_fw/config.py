@@ -20,7 +20,7 @@ _SETTINGS = {
 def load(path="config.json"):
     """Return (settings, complaints): a dict with every setting, and a text for each value not used."""
     settings = {name: default for name, (default, _, _) in _SETTINGS.items()}
-    complaints = []
+    complaints: list[str] = []
     try:
         with open(path) as file:
             given = json.load(file)

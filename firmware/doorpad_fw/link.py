@@ -178,7 +178,7 @@ class Link:
 
     def _since(self, _asking, body):
         generation, first, codes_too = body
-        slots = []
+        slots: list[list[object]] = []
         following = None
         for number, version, maker, slot in self._slots.changed_since(generation, max(first, 1)):
             if (len(slots) + 1) * _SLOT_BYTES > _REPLY_BYTES:

@@ -156,7 +156,10 @@ class Log:
         segment, index = divmod(position, self.per_segment)
         self._device.readblocks(self._first + segment, self._record, (index + 1) * self._record_bytes)
         payload = memoryview(self._record)[:-CRC_BYTES]
-        if binascii.crc32(payload) != struct.unpack_from("<I", self._record, self._record_bytes - CRC_BYTES)[0]:
+        if (
+            binascii.crc32(payload)
+            != struct.unpack_from("<I", self._record, self._record_bytes - CRC_BYTES)[0]
+        ):
             raise FlashError("record %d is damaged" % position)
         return payload
 

@@ -64,7 +64,12 @@ async def _run(settings):
     door.note(messages.EV_BOOT, reset_cause())
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
     uart = UART(
-        pins.LINK_UART, settings["baud"], tx=pins.LINK_TX, rx=pins.LINK_RX, rxbuf=_UART_BUFFER_BYTES, txbuf=_UART_BUFFER_BYTES
+        pins.LINK_UART,
+        settings["baud"],
+        tx=pins.LINK_TX,
+        rx=pins.LINK_RX,
+        rxbuf=_UART_BUFFER_BYTES,
+        txbuf=_UART_BUFFER_BYTES,
     )
     gc.collect()
     await asyncio.gather(matrix.run(door.key), link.run(uart), _tick(door))

@@ -6,10 +6,10 @@ stamps, not by counting scans: a flash erase stops everything for 45 ms.
 """
 
 import asyncio
-from time import sleep_us, ticks_diff, ticks_ms
 
 from machine import Pin
 from micropython import const
+from time import sleep_us, ticks_diff, ticks_ms
 
 _SCAN_MS = const(4)
 _STABLE_MS = const(8)  # contacts bounce for up to 5 ms

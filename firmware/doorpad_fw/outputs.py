@@ -43,7 +43,7 @@ class Outputs:
         self._strike_ms = strike_ms
         idle = 1 - pins.STRIKE_ACTIVE
         strike_pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
-        self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=idle)
+        self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
         self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
         self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
         self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
@@ -53,7 +53,7 @@ class Outputs:
         """Energise the strike for its time. During a pulse this does nothing: the door is open already."""
         if self._strike.wait_done():
             pieces = pulse_ticks(self._strike_ms)
-            self._strike.write_pulses(pieces, [pins.STRIKE_ACTIVE] * len(pieces))
+            self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 

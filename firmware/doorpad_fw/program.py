@@ -1,9 +1,9 @@
 """Local programming: the dialogue at the keypad after the master PIN. No I/O.
 
-    master PIN #        begin
-    1 # PIN #           add an ongoing code
-    2 # PIN #           delete the code with this PIN
-    *                   end; so does a pause of 30 seconds
+master PIN #        begin
+1 # PIN #           add an ongoing code
+2 # PIN #           delete the code with this PIN
+*                   end; so does a pause of 30 seconds
 """
 
 from micropython import const

@@ -141,8 +141,8 @@ class Slots:
         payload = self._log.read(position)
         if payload[0] != _SET:
             return None
-        _, number, version, flags, from_s, until_s, maker, _tag, op_id, access_code_id, sealed = struct.unpack(
-            _LAYOUT, payload
+        _, number, version, flags, from_s, until_s, maker, _tag, op_id, access_code_id, sealed = (
+            struct.unpack(_LAYOUT, payload)
         )
         block = aes(self._pin_key, _ECB).decrypt(sealed)
         return Slot(

@@ -38,7 +38,7 @@ class Pin:
     def value(self, level=None):
         if level is None:
             return board.read(self.number)
-        board.drive(self.number, level)
+        board.drive(self.number, int(level))
         return None
 
     def irq(self, handler, trigger):

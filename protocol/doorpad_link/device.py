@@ -59,7 +59,7 @@ class DeviceSession:
         self._serve = serve
         self._splitter = frame.Splitter()
         self._answer_credit_ms = _ANSWER_CREDIT_MS_MAX
-        self._offer: tuple[SessionKeys, int] | None = None  # (keys, maker) of the newest HELLO, until its AUTH proves the key
+        self._offer: tuple[SessionKeys, int] | None = None  # of the newest HELLO, until AUTH proves the key
         self._keys: SessionKeys | None = None
         self._maker = 0
         self._auth: bytes | None = None  # the AUTH body that opened the session, and the reply to it
@@ -119,11 +119,11 @@ class DeviceSession:
             or not _is_bytes(hello[3], HOST_ID_BYTES)
         ):
             return b""
-        for place, (host_id, psk) in enumerate(self._hosts):
-            if host_id == hello[3]:
-                break
-        else:
+        host_ids = [host_id for host_id, _ in self._hosts]
+        if hello[3] not in host_ids:
             return self._alert(UNKNOWN_HOST)
+        place = host_ids.index(hello[3])
+        psk = self._hosts[place][1]
         if not self._may_answer():
             return b""
         nonce = self._random_bytes(NONCE16_BYTES)

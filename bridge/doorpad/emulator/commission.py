@@ -6,9 +6,10 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from doorpad import keyring
 from doorpad_link import identity
 from doorpad_link.identity import Identity
+
+from doorpad import keyring
 
 _FLASH_BYTES = 1 << 20
 _ABOUT = "keypad.json"

@@ -182,7 +182,7 @@ class RunningKeypad:
         with (
             link_inside,
             control_inside,
-            open(self.keypad.folder / "console.log", "ab") as console,
+            open(self.keypad.folder / "console.log", "ab") as console,  # noqa: ASYNC230 - opened once a start
         ):
             process = await asyncio.create_subprocess_exec(
                 *self._command,

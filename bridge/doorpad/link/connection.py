@@ -5,12 +5,12 @@ import os
 import time
 
 import serial
+from doorpad_link import host
+from doorpad_link.host import Hinted, HostSession, Lost, Opened, Replied
 
 from doorpad.keyring import LinkKey
 from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation
 from doorpad.link.port import open_port
-from doorpad_link import host
-from doorpad_link.host import HostSession, Hinted, Lost, Opened, Replied
 
 _READ_BYTES = 4096
 _UNSENT_BYTES_MAX = 1 << 16  # of a port that takes nothing; more than all repetitions of one frame
@@ -39,7 +39,9 @@ class Connection:
         self.hinted = asyncio.Event()  # the keypad said that something changed, or the session is over
 
     @classmethod
-    async def open(cls, path: str, baud: int, key: LinkKey, serial_number: str) -> "tuple[Connection, Opened]":
+    async def open(
+        cls, path: str, baud: int, key: LinkKey, serial_number: str
+    ) -> "tuple[Connection, Opened]":
         """Open the port and a session with the keypad of this serial number (16 hex digits).
 
         Raises:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from doorpad_link import messages
+
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
-from doorpad_link import messages
 
 PUTS_MAX = 8  # a slot takes some 60 bytes of the 1,024 of a frame
 DELETES_MAX = 32
@@ -172,7 +173,16 @@ async def state(connection: Connection) -> KeypadState:
         *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT),
     )
     return KeypadState(
-        boot_id.hex(), epoch.hex(), generation, used, journal_epoch.hex(), first, head, time_s, boot, uptime_ms
+        boot_id.hex(),
+        epoch.hex(),
+        generation,
+        used,
+        journal_epoch.hex(),
+        first,
+        head,
+        time_s,
+        boot,
+        uptime_ms,
     )
 
 

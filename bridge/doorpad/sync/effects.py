@@ -143,9 +143,7 @@ async def _left(
         await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms)
         return
     if was_there and wanted(code, learned.now_ms // 1000) and found.maker != learned.maker:
-        await tell(
-            session, code, "access_code.deleted_external_to_seam", found.version, learned.now_ms
-        )
+        await tell(session, code, "access_code.deleted_external_to_seam", found.version, learned.now_ms)
     if was_there and not wanted(code, learned.now_ms // 1000):
         code.removed_announced = True
         await tell(session, code, "access_code.removed_from_device", found.version, learned.now_ms)

@@ -2,13 +2,13 @@
 
 import logging
 
+from doorpad_link import messages
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.log import record
 from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
 from doorpad.store.schema import Device
-from doorpad_link import messages
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from doorpad_link import messages
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,7 +30,6 @@ from doorpad.sync import journal, problems
 from doorpad.sync.effects import Learned, apply_record, forget_table, settle
 from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, next_due_s, plan
 from doorpad.sync.timing import EOF_PAUSE_S, REFUSED_BASE, REFUSED_S_MAX, Timing
-from doorpad_link import messages
 
 log = logging.getLogger(__name__)
 
@@ -231,9 +231,7 @@ class Keeper:
                 device.clock_trusted = state.time_s is not None
         return state
 
-    async def _read_journal(
-        self, connection: Connection, state: KeypadState, found: Capabilities
-    ) -> None:
+    async def _read_journal(self, connection: Connection, state: KeypadState, found: Capabilities) -> None:
         async with self._database.write() as session:
             device = await session.get_one(Device, self.device_id)
             if device.table_epoch != state.table_epoch:
@@ -290,9 +288,7 @@ class Keeper:
 
     async def _rows(self, session: AsyncSession) -> tuple[Sequence[AccessCode], dict[int, Slot]]:
         codes = await session.scalars(
-            select(AccessCode).where(
-                AccessCode.device_id == self.device_id, AccessCode.state != "deleted"
-            )
+            select(AccessCode).where(AccessCode.device_id == self.device_id, AccessCode.state != "deleted")
         )
         slots = await session.scalars(select(Slot).where(Slot.device_id == self.device_id))
         return codes.all(), {slot.slot: slot for slot in slots}
@@ -366,13 +362,9 @@ class Keeper:
         await self._learned(found, cleared)
         return results
 
-    async def _adopt(
-        self, connection: Connection, found: Capabilities, adopt: Adopt
-    ) -> list[SlotResult]:
+    async def _adopt(self, connection: Connection, found: Capabilities, adopt: Adopt) -> list[SlotResult]:
         op_id = secrets.token_bytes(8)
-        result = await operations.adopt(
-            connection, adopt.slot, adopt.if_version, op_id, adopt.access_code_id
-        )
+        result = await operations.adopt(connection, adopt.slot, adopt.if_version, op_id, adopt.access_code_id)
         if result.done:
             async with self._database.read() as session:
                 mirror = await session.get_one(Slot, (self.device_id, adopt.slot))
@@ -450,9 +442,7 @@ class Keeper:
                     code.slot = None
                 await self._hold(session, code, result, now_ms)
 
-    async def _hold(
-        self, session: AsyncSession, code: AccessCode, result: SlotResult, now_ms: int
-    ) -> None:
+    async def _hold(self, session: AsyncSession, code: AccessCode, result: SlotResult, now_ms: int) -> None:
         if result.status in (messages.CONFLICT, messages.NO_SPACE) or (
             result.status == messages.DUPLICATE and result.version
         ):
