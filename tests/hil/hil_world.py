@@ -1,0 +1,334 @@
+"""Emulated keypads, a bridge and the official SDK, each a process or a connection of its own, as a user has them.
+
+Nothing here waits for a time to pass: a wait is for a line of JSON, an answer of the bench, the end of a process.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from seam import Seam
+
+WAIT_S = 60.0  # for what comes within a second on an idle machine
+EARLIEST = "2000-01-01T00:00:00Z"
+
+Message = dict[str, Any]
+
+
+class Doorpad:
+    """A running `doorpad` command: its lines of JSON as they come, its standard error in a file."""
+
+    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+        self.arguments = tuple(arguments)
+        self.log = log
+        with log.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "doorpad", *arguments], stdout=subprocess.PIPE, stderr=errors
+            )
+        self._messages: list[Message] = []
+        self._ended = False
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._changed:
+                    self._messages.append(json.loads(line))
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def mark(self) -> int:
+        """The place of the next message, for `message(after=…)`."""
+        with self._changed:
+            return len(self._messages)
+
+    def message(self, matches: Callable[[Message], bool], *, after: int = 0) -> Message:
+        """The first matching message from the place `after` on; waits for it. Fails if the command ends first."""
+        seen = after
+
+        def found() -> Message | bool:
+            nonlocal seen
+            while seen < len(self._messages):
+                seen += 1
+                if matches(self._messages[seen - 1]):
+                    return self._messages[seen - 1]
+            return self._ended
+
+        with self._changed:
+            message = self._changed.wait_for(found, WAIT_S)
+            if not isinstance(message, dict):
+                why = "has ended" if self._ended else f"was silent about it for {WAIT_S:.0f} s"
+                pytest.fail(f"doorpad {self.arguments[0]} {why}; it said {self._messages[after:]}; {self.said}")
+        return message
+
+    def ready(self) -> Message:
+        return self.message(lambda message: message["type"] == "ready")
+
+    def event(self, event_type: str, access_code_id: str | None = None, *, after: int = 0) -> Message:
+        return self.message(
+            lambda message: message["type"] == "event"
+            and message["event_type"] == event_type
+            and access_code_id in (None, message["access_code_id"]),
+            after=after,
+        )
+
+    def link(self, state: str, device_id: str, *, after: int = 0) -> Message:
+        return self.message(
+            lambda message: message["type"] == "link"
+            and (message["device_id"], message["state"]) == (device_id, state),
+            after=after,
+        )
+
+    @property
+    def said(self) -> str:
+        """What it wrote to standard error."""
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> int:
+        """Ask it to stop, as Ctrl-C does; returns its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(WAIT_S)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(WAIT_S)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A change of an output of the board. `ticks_ms`: by the keypad's own counter."""
+
+    name: str
+    level: int
+    ticks_ms: int
+
+
+class Bench:
+    """A connection to the bench of one emulated keypad. It sees every output from its beginning on."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(WAIT_S)
+        self._socket.connect(path)
+        self._lines = self._socket.makefile("rb")
+        self._number = 0
+        self.outputs: list[Output] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def _next(self) -> Message:
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionError("the emulated keypad is gone")
+        message: Message = json.loads(line)
+        if "output" in message:
+            self.outputs.append(Output(message["output"], message["level"], message["ticks_ms"]))
+        return message
+
+    def ask(self, **request: object) -> Message:
+        """Send one request; returns its answer. Fails if the bench refused it."""
+        answer = self.try_(**request)
+        assert answer.get("ok"), (request, answer)
+        return answer
+
+    def try_(self, **request: object) -> Message:
+        """Send one request; returns its answer, also a refusal."""
+        self._number += 1
+        self._socket.sendall(json.dumps({"id": self._number, **request}).encode() + b"\n")
+        while (answer := self._next()).get("id") != self._number:
+            pass
+        return answer
+
+    def see(self, name: str, level: int, *, after: int = 0) -> Output:
+        """The first change of an output to this level, from the place `after` in `outputs` on; waits for it."""
+        place = after
+        while True:
+            while place < len(self.outputs):
+                output = self.outputs[place]
+                if (output.name, output.level) == (name, level):
+                    return output
+                place += 1
+            self._next()
+
+    def opens(self, pin: str) -> bool:
+        """Enter a PIN with the keys; returns whether the strike was energised for it.
+
+        A grant lights the green LED and a refusal the red one, both after the strike was or was not switched.
+        """
+        before = len(self.outputs)
+        self.ask(press=pin + "#")
+        place = before
+        while True:
+            while place < len(self.outputs):
+                output = self.outputs[place]
+                place += 1
+                if output.level and output.name in ("led_green", "led_red"):
+                    strikes = [it for it in self.outputs[before:place] if (it.name, it.level) == ("strike", 1)]
+                    assert len(strikes) == (output.name == "led_green"), self.outputs[before:]
+                    if strikes:  # the next PIN shall find the strike at rest
+                        self.see("strike", 0, after=before)
+                    return bool(strikes)
+            self._next()
+
+
+@dataclass(frozen=True)
+class Keypad:
+    device_id: str
+    serial: str
+    name: str
+    link: Path
+    control: str
+
+    def bench(self) -> Bench:
+        return Bench(self.control)
+
+
+class World:
+    """Emulated keypads in a folder of their own, and the one bridge on them, which can be started again.
+
+    Args:
+        timing: the table `[timing]` of the configuration.
+        options: further ones of `doorpad emulate`.
+    """
+
+    def __init__(self, folder: Path, *options: str, keypads: int = 1, timing: str = "") -> None:
+        self.data = folder / "data"
+        self._log = folder / "stderr"
+        self.emulator = Doorpad(
+            ["emulate", "--data", str(self.data), "--keypads", str(keypads)]
+            + ["--strike-ms", "150", "--listen", "127.0.0.1:0", "--json", *options],
+            self._log,
+        )
+        ready = self.emulator.ready()
+        self.config = Path(ready["config"])
+        text = self.config.read_text()
+        head, first, rest = text.partition("[[keypad]]")
+        self.config.write_text(f"{head}[timing]\n{timing}\n\n{first}{rest}")
+        self.bridge = self.launch()
+        told = self.bridge.ready()
+        self.api_key = told["api_key"]
+        ids = {keypad["link"]: keypad["device_id"] for keypad in told["keypads"]}
+        self.keypads = [
+            Keypad(ids[it["link"]], it["serial"], it["name"], Path(it["link"]), it["control"])
+            for it in ready["keypads"]
+        ]
+        self.seam = self._serve()
+
+    def launch(self) -> Doorpad:
+        """Start a bridge process on the configuration, whether another still runs or not."""
+        return Doorpad(["run", "--config", str(self.config), "--json"], self._log)
+
+    def start_bridge(self, bridge: Doorpad | None = None) -> None:
+        """Go on with another bridge, started now or before; returns once its keypads are online."""
+        self.bridge = bridge or self.launch()
+        self.seam = self._serve()
+
+    def _serve(self) -> Seam:
+        endpoint = self.bridge.ready()["endpoint"]
+        for keypad in self.keypads:
+            self.bridge.link("online", keypad.device_id)
+        return Seam(api_key=self.api_key, endpoint=endpoint)
+
+    def restart_bridge(self) -> None:
+        assert self.bridge.stop() == 0
+        self.start_bridge()
+
+    @property
+    def keypad(self) -> Keypad:
+        return self.keypads[0]
+
+    @property
+    def device_id(self) -> str:
+        return self.keypad.device_id
+
+    def create(self, **fields: object) -> str:
+        """Create a code on the first keypad unless told otherwise; returns its id once the keypad holds it."""
+        code = self.seam.access_codes.create(**{"device_id": self.device_id, **fields})
+        self.bridge.event("access_code.set_on_device", code.access_code_id)
+        return code.access_code_id
+
+    def events(self, **filters: object) -> list[Any]:
+        return self.seam.events.list(since=EARLIEST, **filters)
+
+    def event_types(self, access_code_id: str) -> list[str]:
+        return [event.event_type for event in self.events(access_code_id=access_code_id)]
+
+    def close(self) -> None:
+        """Stop everything. Nothing may have failed unseen: no trace in the logs of bridge and keypads."""
+        for command in (self.bridge, self.emulator):
+            if command.process.poll() is None:
+                assert command.stop() == 0
+        assert "Traceback" not in self._log.read_text()
+        for console in self.data.glob("keypads/*/console.log"):
+            assert "Traceback" not in console.read_text(), console
+
+    def abandon(self) -> None:
+        """Leave no process behind, whatever has happened."""
+        for command in (self.bridge, self.emulator):
+            if command.process.poll() is None:
+                command.kill()
+
+
+@contextmanager
+def running(folder: Path, *options: str, keypads: int = 1, timing: str = "") -> Iterator[World]:
+    """A world for as long as the block lasts."""
+    world = World(folder, *options, keypads=keypads, timing=timing)
+    try:
+        yield world
+        world.close()
+    finally:
+        world.abandon()
+
+
+def family(pid: int) -> set[int]:
+    """The process and all that descend from it now, as /proc tells."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+@contextmanager
+def watched(pids: set[int]) -> Iterator[Callable[[], None]]:
+    """Hold on to processes; the function that is given waits until the last of them has ended."""
+    descriptors = [os.pidfd_open(pid) for pid in pids]
+
+    def all_ended() -> None:
+        for pid, descriptor in zip(pids, descriptors, strict=True):
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            assert poll.poll(WAIT_S * 1000), f"process {pid} still runs"
+
+    try:
+        yield all_ended
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
