@@ -34,7 +34,8 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
     except DoorpadError as error:
-        print(f"doorpad: {error}", file=sys.stderr)
+        if not error.said:
+            print(f"doorpad: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_MISTAKE) from None
 
 

@@ -22,7 +22,11 @@ _RESTART_S = 0.5
 
 
 class BridgeFailed(DoorpadError):
-    """The bridge could not start; it has said why."""
+    """The bridge could not start. It has said why, unless a signal ended it."""
+
+    def __init__(self, code: int) -> None:
+        self.said = code > 0
+        super().__init__(f"the bridge ended with code {code}")
 
 
 class Demo:
@@ -111,7 +115,7 @@ class Demo:
                 await _end(process)
                 raise
             if self._ready is None:
-                raise BridgeFailed(f"the bridge ended with code {code}")
+                raise BridgeFailed(code)
             port = int(self._ready["endpoint"].rpartition(":")[2])
             self._tell({"type": "bridge", "state": "ended", "code": code})
             await asyncio.sleep(_RESTART_S)

@@ -25,6 +25,7 @@ class DoorpadError(Exception):
     """An error with a known cause and a next step."""
 
     next_step: ClassVar[NextStep] = NextStep.PERSON
+    said = False  # the person has been told already, by the process that it happened in
 
 
 class BenchUnavailable(DoorpadError):
