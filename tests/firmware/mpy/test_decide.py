@@ -1,0 +1,60 @@
+"""The decision, as a table: every reason, and both edges of the window."""
+
+from doorpad_fw.decide import decide
+from doorpad_fw.slots import NO_CODE, Slot
+from doorpad_link import messages
+from doorpad_link.messages import ENABLED, MANAGED, TIME_BOUND
+
+from cases import equal
+
+FROM_S = 800_000_000
+UNTIL_S = 800_003_600
+
+
+def _slot(flags):
+    bound = flags & TIME_BOUND
+    return Slot(7, 1, flags, FROM_S if bound else 0, UNTIL_S if bound else 0, 1, bytes(8), NO_CODE, b"1234")
+
+
+ONGOING = _slot(ENABLED)
+BOUND = _slot(ENABLED | TIME_BOUND)
+OFF = _slot(MANAGED)
+OFF_AND_BOUND = _slot(TIME_BOUND)
+
+# (situation, slot, now_s, clock trusted, shut, what the decision must be)
+TABLE = (
+    ("no slot", None, FROM_S, True, False, messages.UNKNOWN_PIN),
+    ("no slot, no clock", None, 0, False, False, messages.UNKNOWN_PIN),
+    ("no slot, shut", None, FROM_S, True, True, messages.LOCKED_OUT),
+    ("right, shut", ONGOING, FROM_S, True, True, messages.LOCKED_OUT),
+    ("disabled, shut", OFF, FROM_S, True, True, messages.LOCKED_OUT),
+    ("bound, shut, no clock", BOUND, 0, False, True, messages.LOCKED_OUT),
+    ("disabled", OFF, FROM_S, True, False, messages.DISABLED),
+    ("disabled, no clock", OFF, 0, False, False, messages.DISABLED),
+    ("disabled and bound, no clock", OFF_AND_BOUND, 0, False, False, messages.DISABLED),
+    ("disabled and bound, ended", OFF_AND_BOUND, UNTIL_S, True, False, messages.DISABLED),
+    ("ongoing", ONGOING, FROM_S, True, False, messages.GRANTED),
+    ("ongoing, no clock", ONGOING, 0, False, False, messages.GRANTED),
+    ("bound, no clock", BOUND, 0, False, False, messages.CLOCK_UNKNOWN),
+    ("bound, no clock, time in window", BOUND, FROM_S, False, False, messages.CLOCK_UNKNOWN),
+    ("a second before from", BOUND, FROM_S - 1, True, False, messages.TOO_EARLY),
+    ("at from", BOUND, FROM_S, True, False, messages.GRANTED),
+    ("last second", BOUND, UNTIL_S - 1, True, False, messages.GRANTED),
+    ("at until", BOUND, UNTIL_S, True, False, messages.TOO_LATE),
+    ("long after", BOUND, UNTIL_S + 10**8, True, False, messages.TOO_LATE),
+)
+
+
+def test_every_situation_has_its_reason():
+    for situation, slot, now_s, trusted, shut, wanted in TABLE:
+        equal(decide(slot, now_s, trusted, shut), wanted, situation)
+
+
+def test_the_table_holds_every_reason():
+    equal({row[5] for row in TABLE}, set(range(7)))
+
+
+def test_an_empty_window_never_opens():
+    slot = Slot(7, 1, ENABLED | TIME_BOUND, FROM_S, FROM_S, 1, bytes(8), NO_CODE, b"1234")
+    reasons = [decide(slot, now_s, True, False) for now_s in (FROM_S - 1, FROM_S, FROM_S + 1)]
+    equal(reasons, [messages.TOO_EARLY, messages.TOO_LATE, messages.TOO_LATE])
