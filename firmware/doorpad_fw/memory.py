@@ -14,3 +14,17 @@ SEGMENT_BYTES = const(4096)
 slot_buckets = array("H", bytes(2 * BUCKETS))  # slot number, 0 for none
 slot_positions = array("H", b"\xff\xff" * (SLOTS_MAX + 1))  # of each slot's newest record
 segment = bytearray(SEGMENT_BYTES)  # scratch for one erase block
+
+
+def forget_slots():
+    """Empty both arrays of the slots: they outlive the table that used them."""
+    _fill(slot_buckets, array("H", bytes(512)))
+    _fill(slot_positions, array("H", b"\xff" * 512))
+
+
+def _fill(target, piece):
+    # In pieces: a second array of the whole size would not fit, and a loop over 12,289 elements takes its time.
+    view = memoryview(target)
+    for start in range(0, len(target), len(piece)):
+        end = min(start + len(piece), len(target))
+        view[start:end] = memoryview(piece)[: end - start]

@@ -49,13 +49,17 @@ class Slot:
 
 
 class Slots:
-    """The table over one Log. `capacity`: how many slots may hold a code, 1 to SLOTS_MAX."""
+    """The table over one Log. `capacity`: how many slots may hold a code, 1 to SLOTS_MAX.
+
+    The index lives in arrays taken at the start: making a second table ends the first.
+    """
 
     def __init__(self, log, capacity, device_key):
         self._log = log
         self.capacity = capacity
         self.generation = 0
         self.used = 0
+        memory.forget_slots()
         self._buckets = memory.slot_buckets
         self._positions = memory.slot_positions
         self._live = bytearray(256)  # newest records in each segment
