@@ -27,7 +27,7 @@ def run(module, name, index):
 def main():
     with open("wanted.json") as file:
         wanted = json.load(file)
-    gc.threshold(16_384)  # collect often, as the keypad's tick does: garbage all over the heap would split it
+    gc.threshold(65_536)  # collect often, as the keypad's tick does: garbage all over the heap would split it
     module = __import__(sys.argv[1])
     for name, index in wanted:
         gc.collect()

@@ -1,0 +1,122 @@
+"""The raw log: its layout on flash, damage, and flash that is worn out."""
+
+import binascii
+
+from doorpad_fw.log import FlashError, Log
+
+from cases import equal, raises
+from ram_flash import BLOCK_BYTES, Flash
+
+RECORD_BYTES = 64
+PER_SEGMENT = 63
+
+
+def _mount(flash, segments=4, epoch=b"epoc"):
+    return Log(flash, 0, segments, RECORD_BYTES, lambda: epoch)
+
+
+def _payload(n):
+    return n.to_bytes(4, "little") * 15
+
+
+def _all(log):
+    return [bytes(payload) for segment in log.segments() for _, payload in log.records(segment)]
+
+
+def test_record_stands_on_flash_as_the_layout_says():
+    flash = Flash(4)
+    log = _mount(flash)
+    log.append(_payload(7))
+    header = b"dpL1" + b"\x01\x00\x00\x00" + b"epoc"
+    wanted = header + binascii.crc32(header).to_bytes(4, "little") + b"\xff" * 48
+    wanted += _payload(7) + binascii.crc32(_payload(7)).to_bytes(4, "little")
+    equal(bytes(flash.image[: len(wanted)]), wanted)
+    equal(set(flash.image[len(wanted) :]), {0xFF}, "the rest of flash")
+
+
+def test_append_costs_one_program_and_no_erase():
+    flash = Flash(4)
+    log = _mount(flash)
+    before = flash.operations
+    for n in range(PER_SEGMENT):
+        log.append(_payload(n))
+    equal((flash.operations - before, flash.erases), (PER_SEGMENT, 0))
+
+
+def test_remounted_log_has_every_record_in_order():
+    flash = Flash(4)
+    log = _mount(flash)
+    written = [_payload(n) for n in range(2 * PER_SEGMENT + 5)]
+    positions = [log.append(payload) for payload in written]
+    again = _mount(flash, epoch=b"othr")
+    equal(_all(again), written)
+    equal([bytes(again.read(position)) for position in positions], written)
+    equal((again.epoch, again.was_empty, again.torn), (b"epoc", False, 0))
+
+
+def test_damaged_record_is_skipped_counted_and_not_read():
+    flash = Flash(4)
+    log = _mount(flash)
+    positions = [log.append(_payload(n)) for n in range(5)]
+    flash.image[3 * RECORD_BYTES + 10] ^= 0x40
+    again = _mount(flash)
+    equal(_all(again), [_payload(n) for n in (0, 1, 3, 4)])
+    equal(again.torn, 1)
+    raises(FlashError, again.read, positions[2])
+
+
+def test_record_after_a_torn_one_goes_to_a_place_of_its_own():
+    flash = Flash(4)
+    log = _mount(flash)
+    log.append(_payload(1))
+    flash.apply(2 * RECORD_BYTES, _payload(2), "half")
+    again = _mount(flash)
+    again.append(_payload(3))
+    equal(_all(_mount(flash)), [_payload(1), _payload(3)])
+
+
+def test_segment_with_a_damaged_header_is_erased_before_use():
+    flash = Flash(4)
+    log = _mount(flash)
+    for n in range(PER_SEGMENT + 1):
+        log.append(_payload(n))
+    flash.image[BLOCK_BYTES + 2] ^= 1
+    again = _mount(flash)
+    equal(flash.erases, 1)
+    equal(set(flash.image[BLOCK_BYTES : 2 * BLOCK_BYTES]), {0xFF})
+    equal(len(_all(again)), PER_SEGMENT)
+
+
+def test_stuck_bit_is_said_and_the_next_record_passes_it():
+    flash = Flash(4)
+    log = _mount(flash)
+    flash.stuck[RECORD_BYTES + 5] = 0x80
+    raises(FlashError, log.append, _payload(1))
+    log.append(_payload(2))
+    equal(_all(log), [_payload(2)])
+    equal(_all(_mount(flash)), [_payload(2)])
+
+
+def test_sequence_survives_erasing_the_oldest():
+    flash = Flash(4)
+    log = _mount(flash)
+    for n in range(3 * PER_SEGMENT):
+        log.append(_payload(n))
+    log.erase(0)
+    log.append(_payload(999))
+    equal(log.segments(), [1, 2, 0])
+    log.erase(1)
+    for n in range(PER_SEGMENT):
+        log.append(_payload(1000 + n))
+    equal(log.segments(), [2, 0, 1])
+    equal(_mount(flash).segments(), [2, 0, 1])
+
+
+def test_foreign_bytes_are_erased_once_and_never_read():
+    flash = Flash(4)
+    flash.image[:] = b"\x00" * len(flash.image)
+    log = _mount(flash)
+    equal((log.was_empty, flash.erases, _all(log)), (True, 4, []))
+    before = flash.erases
+    _mount(flash)
+    equal(flash.erases, before)

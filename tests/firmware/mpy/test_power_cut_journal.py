@@ -1,0 +1,149 @@
+"""Power is cut at every flash operation while the journal is written and goes around its flash.
+
+Every acknowledged entry that has not been overwritten is there, in order, without gap or repetition; the one in
+flight is there or not.
+"""
+
+from doorpad_fw.journal import RECORD_BYTES, Journal
+from doorpad_fw.log import Log
+from doorpad_fw.slots import Slot
+from doorpad_link import messages
+
+from cases import cases, equal
+from ram_flash import TEARS, Flash, PowerCut
+
+HEAP = "400K"
+SEGMENTS = 4
+PER_SEGMENT = 84  # 4096 // 48, less the header
+SPARE = 2  # segments kept free
+ENTRIES_BEFORE = 200
+ENTRIES_TRACED = 180
+
+
+def _mount(flash):
+    return Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: b"abcd"))
+
+
+def _append(journal, n):
+    # Each entry's content follows from its number, so that what is read back can be judged.
+    journal.lockout = n % 5
+    slot = Slot(n % 4096, n * 3, 0, 0, 0, 0, bytes(8), n.to_bytes(16, "big"), b"")
+    journal.append(messages.EV_GRANTED, n % 7, 1000 + n, n % 1000, n * 11, slot, n % 3)
+
+
+def _check_entry(entry, n):
+    got = (entry.sequence, entry.kind, entry.reason, entry.time_s, entry.ms, entry.uptime_ms)
+    equal(got, (n, messages.EV_GRANTED, n % 7, 1000 + n, n % 1000, n * 11))
+    got = (entry.slot, entry.version, entry.maker, entry.lockout, entry.access_code_id)
+    equal(got, (n % 4096, n * 3, n % 3, n % 5, n.to_bytes(16, "big")))
+
+
+def _check(journal, head):
+    # `head`: number of the last acknowledged entry.
+    assert head <= journal.head <= head + 1, "head %d after %d were acknowledged" % (journal.head, head)
+    oldest = journal.first
+    # What went is never more than room had to be made for.
+    assert oldest <= max(1, head + 1 - (SEGMENTS - SPARE - 1) * PER_SEGMENT), "%d is the oldest" % oldest
+    cursor = oldest - 1
+    while True:
+        page = journal.after(cursor, 50)
+        for entry in page:
+            cursor += 1
+            _check_entry(entry, cursor)
+        if len(page) < 50:
+            break
+    equal(cursor, journal.head, "the last entry")
+    newest = journal.newest
+    equal(newest.sequence if newest else 0, journal.head, "newest")
+    equal(journal.lockout, journal.head % 5, "lockout")
+    equal(journal.time_floor_s, 1000 + journal.head if journal.head else 0, "time floor")
+
+
+@cases("nothing", "half", "all")
+def test_power_cut_at_every_operation_leaves_no_gap(tear):
+    base = Flash(SEGMENTS)
+    flash = Flash(SEGMENTS)
+    journal = _mount(flash)
+    for n in range(1, ENTRIES_BEFORE + 1):
+        _append(journal, n)
+    base.image[:] = flash.image
+    flash.trace = trace = []
+    ends = []  # of each entry: operations done when it was acknowledged
+    for n in range(ENTRIES_BEFORE + 1, ENTRIES_BEFORE + ENTRIES_TRACED + 1):
+        _append(journal, n)
+        ends.append(len(trace))
+    flash.trace = None
+    acknowledged = 0
+    heads = set()
+    for done, (at, data) in enumerate(trace):
+        while ends[acknowledged] <= done:
+            acknowledged += 1
+        flash.image[:] = base.image
+        flash.apply(at, data, tear)
+        journal = _mount(flash)
+        head = ENTRIES_BEFORE + acknowledged
+        _check(journal, head)
+        heads.add(journal.head - head)
+        following = journal.head + 1
+        _append(journal, following)
+        equal(journal.head, following, "the next number")
+        _check_entry(journal.after(following - 1, 5)[0], following)
+        base.apply(at, data, "all")
+    assert flash.erases > 4, "the journal did not go around its flash"
+    equal(heads, {0, 1}, "entries in flight that were lost and kept")
+
+
+def test_power_cut_while_recovering_leaves_no_gap():
+    base = Flash(SEGMENTS)
+    base.trace = trace = []
+    journal = _mount(base)
+    for n in range(1, ENTRIES_BEFORE + ENTRIES_TRACED + 1):
+        _append(journal, n)
+    base.trace = None
+    base.image[:] = Flash(SEGMENTS).image
+    flash = Flash(SEGMENTS)
+    recoveries = 0
+    head = 0
+    for done, (at, data) in enumerate(trace):
+        is_record = data is not None and len(data) == RECORD_BYTES
+        base.apply(at, data, "half")
+        flash.image[:] = base.image
+        before = flash.operations
+        if done:
+            _mount(flash)
+        for operation in range(1, flash.operations - before + 1):
+            for tear in TEARS:
+                flash.image[:] = base.image
+                flash.cut_at(operation, tear)
+                try:
+                    _mount(flash)
+                    raise AssertionError("the power did not go")
+                except PowerCut:
+                    pass
+                flash.power_up()
+                _check(_mount(flash), head)
+                recoveries += 1
+        base.apply(at, data, "all")
+        head += is_record
+    assert recoveries >= 12, "recovery was cut only %d times" % recoveries
+
+
+def test_boot_number_rises_with_every_start_that_wrote():
+    flash = Flash(SEGMENTS)
+    boots = []
+    for n in range(1, 5):
+        journal = _mount(flash)
+        _append(journal, n)
+        boots.append(journal.boot)
+    equal(boots, [1, 2, 3, 4])
+
+
+def test_wiped_flash_begins_a_new_epoch():
+    flash = Flash(SEGMENTS)
+    epochs = [b"aaaa", b"bbbb"]
+    first = Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: epochs[0]))
+    _append(first, 1)
+    again = Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: epochs[1]))
+    equal((again.epoch, again.head), (b"aaaa", 1))
+    wiped = Journal(Log(Flash(SEGMENTS), 0, SEGMENTS, RECORD_BYTES, lambda: epochs[1]))
+    equal((wiped.epoch, wiped.head, wiped.first), (b"bbbb", 0, 1))
