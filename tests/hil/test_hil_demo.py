@@ -135,10 +135,13 @@ def test_demo_without_micropython_says_what_to_install(tmp_path: Path) -> None:
 def test_bridge_that_dies_under_the_demo_is_started_again_in_its_place(tmp_path: Path) -> None:
     with demo(tmp_path / "stderr") as command:
         ready = command.ready()
+        device_id = ready["keypads"][0]["device_id"]
+        command.link("online", device_id)
+        killed = command.mark()
         os.kill(ready["bridge_pid"], signal.SIGKILL)
         started = command.message(lambda it: it["type"] == "bridge" and it["state"] == "started")
         assert started["pid"] != ready["bridge_pid"]
-        command.link("online", ready["keypads"][0]["device_id"], after=command.mark() - 1)
+        command.link("online", device_id, after=killed)
         (device,) = connect(ready).devices.list()
         assert device.properties.online
         assert command.stop() == 0

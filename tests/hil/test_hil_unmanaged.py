@@ -1,0 +1,88 @@
+"""Codes that were made at the keypad: seen, adopted or deleted when asked, and otherwise left alone."""
+
+from collections.abc import Iterator
+
+import pytest
+from hil_world import World, running
+from seam import SeamHttpApiError
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("unmanaged"), timing="poll_s = 0.5") as world:
+        yield world
+
+
+def program(world: World, code: str) -> str:
+    """Make a code with the master PIN at the keypad; returns its id once the bridge has seen it."""
+    mark = world.bridge.mark()
+    with world.keypad.bench() as bench:
+        bench.ask(program=code)
+    return str(world.bridge.event("access_code.unmanaged.created", after=mark)["access_code_id"])
+
+
+def test_code_made_through_the_simulation_is_a_code_of_the_keypad(world: World) -> None:
+    made = world.seam.access_codes.simulate.create_unmanaged_access_code(
+        device_id=world.device_id, name="Spare key", code="4829"
+    )
+    assert (made.name, made.code, made.status, made.is_managed) == ("Spare key", "4829", "set", False)
+    assert world.seam.access_codes.unmanaged.get(access_code_id=made.access_code_id).code == "4829"
+    with world.keypad.bench() as bench:
+        assert bench.opens("4829")
+    with pytest.raises(SeamHttpApiError) as caught:  # the two kinds do not see each other
+        world.seam.access_codes.get(access_code_id=made.access_code_id)
+    assert caught.value.code == "access_code_not_found"
+
+
+def test_code_made_with_the_master_pin_is_listed_until_it_is_taken_off_there(world: World) -> None:
+    code_id = program(world, "736450")
+    code = world.seam.access_codes.unmanaged.get(access_code_id=code_id)
+    assert (code.code, code.type, code.status, code.errors) == ("736450", "ongoing", "set", [])
+    assert code in world.seam.access_codes.unmanaged.list(device_id=world.device_id)
+    with world.keypad.bench() as bench:
+        bench.ask(unprogram="736450")
+    world.bridge.event("access_code.unmanaged.removed", code_id)
+    with pytest.raises(SeamHttpApiError) as caught:
+        world.seam.access_codes.unmanaged.get(access_code_id=code_id)
+    assert caught.value.status_code == 404
+
+
+def test_converted_code_keeps_its_id_slot_and_pin(world: World) -> None:
+    code_id = program(world, "864213")
+    world.seam.access_codes.unmanaged.convert_to_managed(access_code_id=code_id)
+    world.bridge.event("access_code.unmanaged.converted_to_managed", code_id)
+    code = world.seam.access_codes.get(access_code_id=code_id)
+    assert (code.code, code.status, code.is_managed, code.errors) == ("864213", "set", True, [])
+    listed = world.seam.access_codes.unmanaged.list(device_id=world.device_id)
+    assert code_id not in {it.access_code_id for it in listed}
+    with world.keypad.bench() as bench:
+        assert bench.opens("864213")
+        world.seam.access_codes.delete(access_code_id=code_id)
+        world.bridge.event("access_code.deleted", code_id)
+        assert not bench.opens("864213")
+
+
+def test_deleted_unmanaged_code_opens_no_more(world: World) -> None:
+    code_id = program(world, "975310")
+    with world.keypad.bench() as bench:
+        assert bench.opens("975310")
+        world.seam.access_codes.unmanaged.delete(access_code_id=code_id)
+        world.bridge.event("access_code.unmanaged.removed", code_id)
+        assert not bench.opens("975310")
+
+
+def test_unmanaged_code_is_never_touched_unasked(world: World) -> None:
+    code_id = program(world, "1472583690")
+    keep = world.seam.access_codes.unmanaged.get(access_code_id=code_id)
+    slot = world.unmanaged_place(code_id)
+    before, after = world.create(code="258036"), world.create(code="369147")
+    world.seam.access_codes.delete(access_code_id=before)
+    world.bridge.event("access_code.deleted", before)
+    world.restart_bridge()
+    world.create(code="258036")
+    world.seam.access_codes.delete(access_code_id=after)
+    world.bridge.event("access_code.deleted", after)
+    assert world.seam.access_codes.unmanaged.get(access_code_id=code_id) == keep
+    assert world.unmanaged_place(code_id) == slot  # the generation too: not one write went to it
+    with world.keypad.bench() as bench:
+        assert bench.opens("1472583690")
