@@ -15,7 +15,7 @@ from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
 
 VERSION = "0.1.0"
-_READ_BYTES = const(512)
+_READ_BYTES = const(256)
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
@@ -61,29 +61,33 @@ class Link:
         """Serve for ever. Returns only if the line itself is gone."""
         reader = asyncio.StreamReader(uart)
         writer = asyncio.StreamWriter(uart, {})
-        hints = asyncio.create_task(self._hint(writer))
+        unsent = asyncio.Event()
+        sending = asyncio.create_task(_send(writer, unsent))
+        hints = asyncio.create_task(self._hint(writer, unsent))
+        buffer = memoryview(bytearray(_READ_BYTES))
         last_ms = ticks_ms()
         while True:
-            data = await reader.read(_READ_BYTES)
-            if data == b"":
+            size = await reader.readinto(buffer)
+            if size == 0:
                 hints.cancel()
+                sending.cancel()
                 return
-            if data:
+            if size:
                 now_ms = ticks_ms()
-                out = self._session.receive(data, ticks_diff(now_ms, last_ms))
+                out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
                 last_ms = now_ms
                 if out:
                     writer.write(out)
-                    await writer.drain()
+                    unsent.set()
 
-    async def _hint(self, writer):
+    async def _hint(self, writer, unsent):
         while True:
             await self._changed.wait()
             self._changed.clear()
             out = self._session.hint(self._slots.generation, self._journal.head)
             if out:
                 writer.write(out)
-                await writer.drain()
+                unsent.set()
 
     def _serve(self, maker, op, body):
         operation = self._operations.get(op)
@@ -226,3 +230,11 @@ class Link:
                 for entry in entries
             ],
         ]
+
+
+async def _send(writer, unsent):
+    # A stream is drained by one task only: two of them send the same bytes twice.
+    while True:
+        await unsent.wait()
+        unsent.clear()
+        await writer.drain()

@@ -32,10 +32,19 @@ class _Bench:
     def __init__(self, writer):
         self._writer = writer
         self._finger = asyncio.Lock()
+        self._unsent = asyncio.Event()
         board.watch(self._output)
 
     def _send(self, message):
         self._writer.write(json.dumps(message).encode() + b"\n")
+        self._unsent.set()
+
+    async def send(self):
+        """Bring out what was written, for ever: a stream can be drained by one task only."""
+        while True:
+            await self._unsent.wait()
+            self._unsent.clear()
+            await self._writer.drain()
 
     def _output(self, name, level):
         self._send(
@@ -46,7 +55,6 @@ class _Bench:
                 "unix_s": time.time() + _UNIX_OF_2000,
             }
         )
-        asyncio.create_task(self._writer.drain())
 
     async def _bounce(self, key, down):
         for pause_ms in _BOUNCES_MS:
@@ -96,7 +104,6 @@ class _Bench:
         except ValueError as error:
             answer["error"] = str(error)
         self._send(answer)
-        await self._writer.drain()
 
 
 async def serve():
@@ -104,6 +111,7 @@ async def serve():
     port = open(int(os.getenv("DOORPAD_CONTROL_FD")), "r+b")
     reader = asyncio.StreamReader(port)
     bench = _Bench(asyncio.StreamWriter(port, {}))
+    asyncio.create_task(bench.send())
     while True:
         line = await reader.readline()
         if not line:
