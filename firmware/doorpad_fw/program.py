@@ -45,6 +45,8 @@ class Programming:
 
     def entered(self, number):
         """Take an entered number; return the action, to be done with this number as its PIN."""
+        if self._state == _OFF:
+            return REFUSE
         if self._state == _COMMAND:
             if number == b"1":
                 self._state = _ADD_PIN
