@@ -28,6 +28,8 @@ def load(path="config.json"):
         return settings, complaints
     except ValueError:
         return settings, ["%s is not JSON; using the defaults" % path]
+    if not isinstance(given, dict):
+        return settings, ["%s is no JSON object; using the defaults" % path]
     for name, value in given.items():
         if name not in _SETTINGS:
             complaints.append("%s: no such setting: %s" % (path, name))
