@@ -1,0 +1,57 @@
+"""A keypad without its link's wire: the firmware's own parts on flash in RAM and the stand-in board.
+
+Import `esp32_time` first.
+"""
+
+from doorpad_fw.clock import Clock
+from doorpad_fw.door import Door
+from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
+from doorpad_fw.journal import Journal
+from doorpad_fw.link import Link
+from doorpad_fw.log import Log
+from doorpad_fw.outputs import Outputs
+from doorpad_fw.slots import NO_CODE, Slot, Slots
+from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
+from doorpad_link import messages
+from doorpad_link.identity import Identity, pin_tag
+
+from ram_flash import Flash
+
+SEGMENTS = 4
+DEVICE_KEY = bytes(range(32))
+MASTER = b"99887766"
+STRIKE_MS = 3000
+
+
+class Keypad:
+    """`flash`: a former keypad's, to start from what it left."""
+
+    def __init__(self, flash=None, capacity=64):
+        self.flash = flash or Flash(2 * SEGMENTS)
+        identity = Identity(b"devicedv", DEVICE_KEY, pin_tag(DEVICE_KEY, MASTER), [(b"hosthost", bytes(32))])
+        self.slots = Slots(
+            Log(self.flash, 0, SEGMENTS, SLOT_RECORD_BYTES, lambda: b"slot"), capacity, DEVICE_KEY
+        )
+        self.journal = Journal(
+            Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_RECORD_BYTES, lambda: b"jour")
+        )
+        self.clock = Clock()
+        self.changes = 0
+        self.door = Door(identity, self.slots, self.journal, self.clock, Outputs(STRIKE_MS), self._changed)
+        self.link = Link(identity, self.slots, self.journal, self.clock, self.door, b"bootboot")
+
+    def _changed(self):
+        self.changes += 1
+
+    def add(self, number, pin, flags=messages.ENABLED, from_s=0, until_s=0):
+        slot = Slot(number, 0, flags, from_s, until_s, 1, bytes(8), NO_CODE, pin)
+        status, _ = self.slots.put(0, slot)
+        assert status == messages.OK, status
+
+    def enter(self, keys):
+        for key in keys:
+            self.door.key(key)
+
+    def entries(self):
+        """(kind, reason, slot) of every journal entry."""
+        return [(entry.kind, entry.reason, entry.slot) for entry in self.journal.after(0, 1000)]
