@@ -1,0 +1,282 @@
+"""The door as a whole, key by key, on flash in RAM: decisions, lockout, power cuts and local programming."""
+
+import esp32_time
+
+import asyncio
+
+import board
+from doorpad_fw import pins
+from doorpad_link import messages
+
+from cases import cases, equal
+from keypad_parts import MASTER, Keypad
+from ram_flash import PowerCut
+
+HEAP = "400K"
+UNIX_OF_2000 = 946_684_800
+NOW_UNIX = 1_800_000_000
+NOW_S = NOW_UNIX - UNIX_OF_2000
+
+_strike = []
+board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
+board.watch(lambda name, level: _strike.append(level) if name == "strike" else None)
+
+
+def _with_loop(function):
+    """Run `function()` where tasks can be made, as all of the firmware does."""
+
+    async def run():
+        function()
+        await asyncio.sleep_ms(10_000)  # whatever it began ends
+
+    _strike.clear()
+    esp32_time.run(run())
+
+
+def _kinds(keypad):
+    return [(kind, reason) for kind, reason, _ in keypad.entries()]
+
+
+def test_right_pin_opens_and_is_journaled_with_its_slot():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        keypad.enter("4711#")
+        equal(keypad.entries(), [(messages.EV_GRANTED, messages.GRANTED, 7)])
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+@cases(
+    ("unknown", "0815#", 0),
+    ("disabled", "1111#", 0),
+    ("clock unknown", "2222#", 0),
+    ("too early", "2222#", -1),
+    ("too late", "2222#", 100),
+)
+def test_refused_pin_leaves_the_strike_alone_and_says_why(situation):
+    name, keys, offset_s = situation
+    reasons = {
+        "unknown": messages.UNKNOWN_PIN,
+        "disabled": messages.DISABLED,
+        "clock unknown": messages.CLOCK_UNKNOWN,
+        "too early": messages.TOO_EARLY,
+        "too late": messages.TOO_LATE,
+    }
+
+    def play():
+        keypad = Keypad()
+        keypad.add(1, b"1111", flags=messages.MANAGED)
+        keypad.add(2, b"2222", messages.ENABLED | messages.TIME_BOUND, NOW_S, NOW_S + 100)
+        if name != "clock unknown":
+            keypad.clock.set(NOW_UNIX + offset_s, 0, 0)
+        keypad.enter(keys)
+        slot = {"0815#": 0, "1111#": 1, "2222#": 2}[keys]
+        equal(keypad.entries(), [(messages.EV_DENIED, reasons[name], slot)])
+
+    _with_loop(play)
+    equal(_strike, [])
+
+
+def test_lockout_examines_nothing_and_ends_by_itself():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        for _ in range(5):
+            keypad.enter("0000#")
+        keypad.enter("4711#")
+        esp32_time.advance(29_999)
+        keypad.door.tick()
+        keypad.enter("4711#")
+        equal(_strike, [])
+        esp32_time.advance(1)
+        keypad.door.tick()
+        keypad.enter("4711#")
+        wrong = (messages.EV_DENIED, messages.UNKNOWN_PIN)
+        wanted = [wrong] * 5 + [(messages.EV_LOCKOUT, 1)]
+        wanted += [(messages.EV_DENIED, messages.LOCKED_OUT)] * 2
+        wanted += [(messages.EV_LOCKOUT_END, 0), (messages.EV_GRANTED, 0)]
+        equal(_kinds(keypad), wanted)
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+def test_master_pin_is_not_examined_during_a_lockout():
+    def play():
+        keypad = Keypad()
+        for _ in range(5):
+            keypad.enter("0000#")
+        keypad.enter(MASTER.decode() + "#")
+        keypad.enter("1#5555#")
+        equal(keypad.slots.used, 0)
+
+    _with_loop(play)
+
+
+def test_right_pin_outside_its_window_is_no_wrong_try():
+    def play():
+        keypad = Keypad()
+        keypad.add(2, b"2222", messages.ENABLED | messages.TIME_BOUND, NOW_S, NOW_S + 100)
+        keypad.clock.set(NOW_UNIX - 10, 0, 0)
+        for _ in range(12):
+            keypad.enter("2222#")
+        equal(_kinds(keypad), [(messages.EV_DENIED, messages.TOO_EARLY)] * 12)
+
+    _with_loop(play)
+
+
+@cases(1, 2, 3, 4)
+def test_power_cut_between_wrong_tries_forgives_none(tries):
+    def play():
+        keypad = Keypad()
+        for _ in range(tries):
+            keypad.enter("0000#")
+        keypad = Keypad(keypad.flash)
+        for _ in range(5 - tries):
+            keypad.enter("0000#")
+        equal(keypad.entries()[-1][:2], (messages.EV_LOCKOUT, 1))
+
+    _with_loop(play)
+
+
+def test_power_cut_in_a_lockout_keeps_entry_shut():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        for _ in range(5):
+            keypad.enter("0000#")
+        esp32_time.advance(25_000)
+        keypad = Keypad(keypad.flash)
+        keypad.enter("4711#")
+        esp32_time.advance(29_000)
+        keypad.door.tick()
+        keypad.enter("4711#")
+        equal(_strike, [])
+        esp32_time.advance(1_000)
+        keypad.door.tick()
+        keypad.enter("4711#")
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+def test_uptime_counts_across_the_wrap_of_ticks():
+    def play():
+        esp32_time.set_ticks(esp32_time.PERIOD_MS - 1500)
+        keypad = Keypad()
+        for _ in range(20):
+            esp32_time.advance(86_400_000)  # a day
+            keypad.door.tick()
+        equal(keypad.door.uptime_ms(), 20 * 86_400_000)
+
+    _with_loop(play)
+
+
+def test_uptime_starts_again_at_32_bits():
+    def play():
+        keypad = Keypad()
+        for _ in range(50):
+            esp32_time.advance(86_400_000)
+            keypad.door.tick()
+        equal(keypad.door.uptime_ms(), 50 * 86_400_000 - (1 << 32))
+
+    _with_loop(play)
+
+
+def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#5555#2#5555#*5555#")
+        wanted = [
+            (messages.EV_PROGRAMMING, 0, 0),
+            (messages.EV_SLOT_SET, 0, 1),
+            (messages.EV_SLOT_CLEARED, 0, 1),
+            (messages.EV_DENIED, messages.UNKNOWN_PIN, 0),
+        ]
+        equal(keypad.entries(), wanted)
+        equal((keypad.slots.used, keypad.slots.generation), (0, 2))
+
+    _with_loop(play)
+    equal(_strike, [])
+
+
+def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#5555#*")
+        keypad.enter("5555#")
+        slot = keypad.slots.find(b"5555")
+        equal((slot.number, slot.flags, slot.maker), (1, messages.ENABLED | messages.FROM_KEYPAD, 0))
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+@cases("123", "1234567890123", "99887766", "4711")
+def test_pin_that_cannot_be_added_changes_nothing(pin):
+    # Too short, too long, the master PIN, and one that a slot has.
+    def play():
+        keypad = Keypad()
+        keypad.add(9, b"4711")
+        keypad.enter(MASTER.decode() + "#1#" + pin + "#*")
+        equal((keypad.slots.used, keypad.slots.generation), (1, 1))
+        equal([kind for kind, _, _ in keypad.entries()], [messages.EV_PROGRAMMING])
+
+    _with_loop(play)
+
+
+def test_full_table_takes_no_code_at_the_keypad():
+    def play():
+        keypad = Keypad(capacity=1)
+        keypad.add(9, b"4711")
+        keypad.enter(MASTER.decode() + "#1#5555#*")
+        equal((keypad.slots.used, keypad.slots.find(b"5555")), (1, None))
+
+    _with_loop(play)
+
+
+def test_pause_of_30_seconds_ends_programming():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#")
+        esp32_time.advance(30_000)
+        keypad.door.tick()
+        keypad.enter("5555#")
+        equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.slots.used, 0)
+
+    _with_loop(play)
+
+
+def test_wrong_pin_counts_before_anyone_can_see_the_refusal():
+    # Power that goes at the red light must not win back a try.
+    def play():
+        keypad = Keypad()
+        for tries in range(1, 5):
+            keypad.flash.cut_at(1, "all")
+            try:
+                keypad.enter("0000#")
+                raise AssertionError("nothing was written")
+            except PowerCut:
+                pass
+            equal(board.read(pins.LED_RED), 0, "the red light before the entry was on flash")
+            keypad.flash.power_up()
+            keypad = Keypad(keypad.flash)
+            equal(keypad.journal.lockout & 7, tries)
+
+    _with_loop(play)
+
+
+def test_worn_out_flash_does_not_keep_the_door_shut():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        for address in range(4 * 4096, 8 * 4096, 16):
+            keypad.flash.stuck[address] = 0xFF
+        keypad.enter("4711#")
+        equal(keypad.entries(), [])
+
+    _with_loop(play)
+    equal(_strike, [1, 0])

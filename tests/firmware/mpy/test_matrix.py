@@ -1,0 +1,140 @@
+"""The key matrix on the stand-in board: bounce, two keys at once, ghosts, holding, stalls and fast typing.
+
+A script is a list of (virtual ms, key, down). Nothing waits for real: time jumps from one event to the next.
+"""
+
+import esp32_time
+
+import asyncio
+import random
+
+import board
+from doorpad_fw import pins
+from doorpad_fw.matrix import Matrix
+
+from cases import cases, equal
+
+KEYS = "123456789*0#"
+
+
+def _play(script, on_key=None, rest_ms=100):
+    """Play a script to its end and `rest_ms` beyond; return [(key, virtual ms since the start)] as told."""
+    pressed = []
+    start_ms = esp32_time.now_ms()
+
+    def note(key):
+        pressed.append((key, esp32_time.now_ms() - start_ms))
+        if on_key is not None:
+            on_key(key)
+
+    async def play():
+        matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
+        scanning = asyncio.create_task(matrix.run(note))
+        await asyncio.sleep_ms(0)
+        for at_ms, key, down in script:
+            await asyncio.sleep_ms(max(start_ms + at_ms - esp32_time.now_ms(), 0))
+            board.switch(key, down)
+        await asyncio.sleep_ms(rest_ms)
+        scanning.cancel()
+
+    esp32_time.run(play())
+    for key in KEYS:
+        board.switch(key, False)
+    return pressed
+
+
+def _keys(script, **options):
+    return "".join(key for key, _ in _play(script, **options))
+
+
+def _press(key, at_ms, hold_ms=40, bounce_ms=0):
+    """A press whose contacts bounce for `bounce_ms` at either end: random, a few tenths of a period each."""
+    script = []
+    for edge_ms, level in ((at_ms, True), (at_ms + hold_ms, False)):
+        t = edge_ms
+        while t < edge_ms + bounce_ms:
+            script.append((t, key, random.randrange(2) == 0))
+            t += random.randrange(1, 3)
+        script.append((edge_ms + bounce_ms, key, level))
+    return script
+
+
+def test_every_key_is_told_once_by_its_own_name():
+    for key in KEYS:
+        equal(_keys(_press(key, 0)), key)
+
+
+@cases(1, 2, 3, 4, 5, 6, 7, 8)
+def test_contacts_that_bounce_for_5_ms_are_one_press(seed):
+    random.seed(seed)
+    script = []
+    for n in range(20):
+        script += _press(KEYS[n % 12], n * 80, bounce_ms=5)
+    equal(_keys(script), "".join(KEYS[n % 12] for n in range(20)))
+
+
+@cases(1, 2, 3, 4, 5, 6, 7)
+def test_contact_shorter_than_8_ms_is_no_press(length_ms):
+    equal(_keys([(0, "5", True), (length_ms, "5", False)]), "")
+
+
+def test_press_is_told_within_30_ms_and_while_the_key_is_still_down():
+    [(key, told_ms)] = _play([(0, "7", True)])
+    equal(key, "7")
+    assert 8 <= told_ms <= 30, told_ms
+
+
+def test_key_held_for_15_s_is_told_once():
+    equal(_keys(_press("5", 0, hold_ms=15_000)), "5")
+
+
+def test_two_keys_at_once_are_no_entry_and_the_next_press_is():
+    script = [(0, "1", True), (0, "9", True), (50, "1", False), (60, "9", False)]
+    equal(_keys(script + _press("4", 200)), "4")
+
+
+def test_second_key_pressed_before_the_first_is_released_is_told():
+    script = [(0, "1", True), (40, "2", True), (80, "1", False), (120, "2", False)]
+    equal(_keys(script), "12")
+
+
+def test_ghost_of_three_keys_tells_nothing_more():
+    # With 1 and 2 down, 4 also connects the column of 5: electrically both appear in the same instant.
+    script = [(0, "1", True), (40, "2", True), (80, "4", True), (80, "5", True)]
+    script += [(120, key, False) for key in "1245"]
+    equal(_keys(script + _press("0", 300)), "120")
+
+
+def test_same_key_twice_is_told_twice():
+    equal(_keys(_press("8", 0) + _press("8", 80)), "88")
+
+
+def test_ten_digits_of_24_ms_with_24_ms_between_them_all_arrive_in_order():
+    random.seed(9)
+    script = []
+    for n, key in enumerate("3141592653#"):
+        script += _press(key, n * 56, hold_ms=28, bounce_ms=4)
+    equal(_keys(script), "3141592653#")
+
+
+def test_stall_of_45_ms_at_each_key_loses_no_press():
+    # A flash erase: nothing runs meanwhile, so debouncing must go by time and not by counted scans.
+    script = []
+    for n, key in enumerate("2580#"):
+        script += _press(key, n * 160, hold_ms=90, bounce_ms=4)
+    equal(_keys(script, on_key=lambda key: esp32_time.advance(45)), "2580#")
+
+
+def test_keys_arrive_across_the_wrap_of_ticks():
+    esp32_time.set_ticks(esp32_time.PERIOD_MS - 130)
+    script = []
+    for n, key in enumerate("1470#"):
+        script += _press(key, n * 60, bounce_ms=3)
+    equal(_keys(script), "1470#")
+    assert esp32_time.ticks_ms() < 1000, "ticks did not wrap"
+
+
+def test_idle_matrix_sleeps_until_a_key_falls():
+    before = esp32_time.waits
+    equal(_keys(_press("1", 0), rest_ms=3_600_000), "1")
+    assert esp32_time.waits - before < 60, "%d wake-ups in an idle hour" % (esp32_time.waits - before)
