@@ -47,6 +47,7 @@ class Outputs:
         self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
         self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
         self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
+        self._programming = False
         self._signal = None  # the running feedback task
 
     def open_strike(self):
@@ -67,6 +68,7 @@ class Outputs:
         self._play(((self._red, 150), (self._buzzer, 150), (self._red, 150)))
 
     def programming(self, active):
+        self._programming = active
         self._green.set(active)
 
     def accepted(self):
@@ -75,8 +77,9 @@ class Outputs:
     def _play(self, steps):
         if self._signal is not None:
             self._signal.cancel()
-        for output in (self._green, self._red, self._buzzer):
-            output.set(False)
+        self._green.set(self._programming)
+        self._red.set(False)
+        self._buzzer.set(False)
         self._signal = asyncio.create_task(self._play_steps(steps))
 
     async def _play_steps(self, steps):
