@@ -1,0 +1,248 @@
+"""What each operation of the link does to table, journal and clock. A body of another shape is refused."""
+
+import esp32_time
+
+from doorpad_link import cbor, messages
+
+from cases import equal
+from keypad_parts import MASTER, Keypad
+
+HEAP = "400K"
+UNIX_OF_2000 = 946_684_800
+NOW_UNIX = 1_800_000_000
+HOST = 1  # the maker number of the first host
+CODE_ID = bytes(range(16))
+NO_CODE = bytes(16)
+MANAGED = messages.MANAGED | messages.ENABLED
+BOUND = MANAGED | messages.TIME_BOUND
+
+
+def _ask(keypad, op, body):
+    """Serve one request as the session does: body and answer go through the wire's own encoding."""
+    status, answer = keypad.link._serve(HOST, op, cbor.decode(cbor.encode(body)))
+    return status, cbor.decode(cbor.encode(answer))
+
+
+def _put(keypad, number, pin, version=0, op_id=b"op-id--1", flags=MANAGED, window=(None, None)):
+    body = [[version, number, pin, window[0], window[1], flags, op_id, CODE_ID]]
+    status, [result] = _ask(keypad, messages.OP_PUT, body)
+    equal(status, messages.OK)
+    equal(result[0], number)
+    return result[1:]
+
+
+def _delete(keypad, number, version, op_id):
+    status, [result] = _ask(keypad, messages.OP_DEL, [[version, number, op_id]])
+    equal(status, messages.OK)
+    return result[1:]
+
+
+def _since(keypad, generation=0, codes_too=True):
+    slots, first = [], 1
+    while first:
+        status, [epoch, _, first, page] = _ask(keypad, messages.OP_SINCE, [generation, first, codes_too])
+        equal((status, epoch), (messages.OK, b"slot"))
+        slots += page
+    return slots
+
+
+def test_put_get_replace_and_delete_by_version():
+    keypad = Keypad()
+    equal(_put(keypad, 7, b"4711"), [messages.OK, 1])
+    equal(_put(keypad, 7, b"0815", 0, b"op-id--2"), [messages.CONFLICT, 1])
+    equal(_put(keypad, 7, b"0815", 1, b"op-id--2"), [messages.OK, 2])
+    equal(_since(keypad), [[7, 2, MANAGED, b"0815", None, None, b"op-id--2", CODE_ID, HOST]])
+    equal(_delete(keypad, 7, 1, b"op-id--3"), [messages.CONFLICT, 2])
+    equal(_delete(keypad, 7, 2, b"op-id--3"), [messages.OK, 3])
+    equal(_since(keypad, 2), [[7, 3, 0, None, None, None, None, None, HOST]])
+
+
+def test_retry_after_a_lost_reply_changes_nothing():
+    keypad = Keypad()
+    _put(keypad, 7, b"4711")
+    equal(_put(keypad, 7, b"4711"), [messages.ALREADY, 1])
+    _delete(keypad, 7, 1, b"op-id--2")
+    equal(_delete(keypad, 7, 1, b"op-id--2"), [messages.ALREADY, 2])
+    equal(_delete(keypad, 7, 2, b"op-id--3"), [messages.NOT_FOUND, 2])
+    equal(keypad.slots.generation, 2)
+
+
+def test_pin_of_another_slot_or_of_the_master_is_a_duplicate():
+    keypad = Keypad()
+    _put(keypad, 7, b"4711")
+    equal(_put(keypad, 8, b"4711", 0, b"op-id--2"), [messages.DUPLICATE, 7])
+    equal(_put(keypad, 8, MASTER, 0, b"op-id--2"), [messages.DUPLICATE, 0])
+
+
+def test_full_table_has_no_space():
+    keypad = Keypad(capacity=1)
+    _put(keypad, 7, b"4711")
+    equal(_put(keypad, 8, b"0815", 0, b"op-id--2"), [messages.NO_SPACE, 1])
+
+
+# (what is wrong, slot, PIN, flags, from, until, operation id, bytes of the access-code id)
+INVALID_PUTS = (
+    ("slot 0", 0, b"4711", MANAGED, None, None, b"op-id--1", 16),
+    ("slot beyond the last", 4097, b"4711", MANAGED, None, None, b"op-id--1", 16),
+    ("short PIN", 7, b"123", MANAGED, None, None, b"op-id--1", 16),
+    ("long PIN", 7, b"1234567890123", MANAGED, None, None, b"op-id--1", 16),
+    ("PIN with a letter", 7, b"12a4", MANAGED, None, None, b"op-id--1", 16),
+    ("flag of the keypad", 7, b"4711", MANAGED | 16, None, None, b"op-id--1", 16),
+    ("unknown flag", 7, b"4711", MANAGED | 128, None, None, b"op-id--1", 16),
+    ("end before start", 7, b"4711", BOUND, NOW_UNIX, NOW_UNIX - 1, b"op-id--1", 16),
+    ("start before 2000", 7, b"4711", BOUND, 0, NOW_UNIX, b"op-id--1", 16),
+    ("short operation id", 7, b"4711", MANAGED, None, None, b"op", 16),
+    ("short access-code id", 7, b"4711", MANAGED, None, None, b"op-id--1", 15),
+)
+
+
+def test_put_that_no_slot_can_hold_is_invalid():
+    keypad = Keypad()
+    for what, number, pin, flags, from_s, until_s, op_id, code_id_bytes in INVALID_PUTS:
+        body = [[0, number, pin, from_s, until_s, flags, op_id, bytes(code_id_bytes)]]
+        equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[number, messages.INVALID, 0]]), what)
+    equal(keypad.slots.generation, 0)
+
+
+def test_window_comes_back_as_it_was_given():
+    keypad = Keypad()
+    _put(keypad, 7, b"4711", flags=BOUND, window=(NOW_UNIX, NOW_UNIX + 60))
+    [slot] = _since(keypad)
+    equal(slot[2:6], [BOUND, b"4711", NOW_UNIX, NOW_UNIX + 60])
+
+
+def test_codes_are_not_told_unless_asked_for():
+    keypad = Keypad()
+    _put(keypad, 7, b"4711")
+    [slot] = _since(keypad, codes_too=False)
+    equal(slot[3], None)
+
+
+def test_long_table_comes_in_pages_that_fit_a_frame():
+    keypad = Keypad()
+    for number in range(1, 61):
+        _put(keypad, number, b"%012d" % number, op_id=b"op-id-%02d" % number)
+    status, answer = _ask(keypad, messages.OP_SINCE, [0, 1, True])
+    assert len(cbor.encode([messages.OP_SINCE, status, answer])) <= 1024 - 8 - 8 - 4
+    equal([slot[0] for slot in _since(keypad)], list(range(1, 61)))
+
+
+def test_adopting_makes_a_code_of_the_keypad_ours_and_keeps_its_pin():
+    keypad = Keypad()
+    keypad.add(3, b"4711", messages.ENABLED | messages.FROM_KEYPAD)
+    body = [1, 3, b"op-id--1", CODE_ID]
+    equal(_ask(keypad, messages.OP_ADOPT, body), (messages.OK, [3, messages.OK, 2]))
+    flags = messages.ENABLED | messages.FROM_KEYPAD | messages.MANAGED
+    equal(_since(keypad), [[3, 2, flags, b"4711", None, None, b"op-id--1", CODE_ID, HOST]])
+    equal(_ask(keypad, messages.OP_ADOPT, body), (messages.OK, [3, messages.ALREADY, 2]))
+
+
+def test_adopting_at_another_version_or_nothing_changes_nothing():
+    keypad = Keypad()
+    equal(_ask(keypad, messages.OP_ADOPT, [1, 3, b"op-id--1", CODE_ID])[0], messages.NOT_FOUND)
+    keypad.add(3, b"4711")
+    keypad.add(4, b"0815")
+    equal(
+        _ask(keypad, messages.OP_ADOPT, [2, 3, b"op-id--1", CODE_ID]),
+        (messages.OK, [3, messages.CONFLICT, 1]),
+    )
+    equal(keypad.slots.get(3).access_code_id, NO_CODE)
+
+
+def test_time_is_taken_journaled_once_and_refused_behind_the_journal():
+    keypad = Keypad()
+    equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX, 500]), (messages.OK, None))
+    equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX + 1, 500]), (messages.OK, None))
+    equal(keypad.entries(), [(messages.EV_CLOCK_SET, 0, 0)])
+    equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX - 61, 0]), (messages.TIME_BEHIND, NOW_UNIX))
+    equal(_ask(keypad, messages.OP_TIME, [UNIX_OF_2000 - 1, 0])[0], messages.INVALID)
+    equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX, 1000])[0], messages.INVALID)
+    equal(keypad.clock.now_s() + UNIX_OF_2000, NOW_UNIX + 1)
+
+
+def test_events_come_in_pages_from_the_cursor_on():
+    keypad = Keypad()
+    keypad.clock.set(NOW_UNIX, 0, 0)
+    for reason in range(40):
+        keypad.door.note(messages.EV_DENIED, reason)
+        esp32_time.advance(10)
+    seen, cursor = [], 0
+    while True:
+        status, [epoch, first, head, page] = _ask(keypad, messages.OP_EVENTS, [cursor, 255])
+        equal((status, epoch, first, head), (messages.OK, b"jour", 1, 40))
+        assert len(cbor.encode([messages.OP_EVENTS, status, [epoch, first, head, page]])) <= 1004
+        if not page:
+            break
+        seen += page
+        cursor = page[-1][0]
+    equal([entry[0] for entry in seen], list(range(1, 41)))
+    equal([entry[4] for entry in seen], list(range(40)))
+    equal([entry[1] * 1000 + entry[2] - NOW_UNIX * 1000 for entry in seen], list(range(0, 400, 10)))
+
+
+def test_state_tells_table_journal_and_clock():
+    keypad = Keypad()
+    status, state = _ask(keypad, messages.OP_STATE, None)
+    equal((status, state), (messages.OK, [b"bootboot", b"slot", 0, 0, 64, b"jour", 1, 0, None, 1, 0]))
+    keypad.clock.set(NOW_UNIX, 0, 0)
+    _put(keypad, 7, b"4711")
+    keypad.door.note(messages.EV_BOOT, 1)
+    esp32_time.advance(1234)
+    _, state = _ask(keypad, messages.OP_STATE, None)
+    equal(state, [b"bootboot", b"slot", 1, 1, 64, b"jour", 1, 1, NOW_UNIX + 1, 1, 1234])
+
+
+def test_body_of_any_other_shape_is_invalid_and_changes_nothing():
+    keypad = Keypad()
+    _put(keypad, 7, b"4711")
+    shapes = [
+        None,
+        True,
+        5,
+        -1,
+        b"abc",
+        "abc",
+        [],
+        [None],
+        [[]],
+        [[[]]],
+        [1],
+        [1, 2],
+        [1, 2, 3],
+        [b"", b"", b""],
+    ]
+    shapes += [
+        [[0, 7, "4711", None, None, MANAGED, b"op-id--2", CODE_ID]],
+        [[b"", b"", b""]],
+        [[1, None, b"op-id--2"]],
+    ]
+    shapes += [
+        [None, None],
+        [True, None],
+        [[1, -7, b"op-id--2"]],
+        [[1, b"7", b"op-id--2"]],
+        [1, "7", b"", b""],
+    ]
+    shapes += [[[0, 7, b"4711", 1, "", BOUND, b"op-id--2", CODE_ID]], [0, "1", True], [-5, 3], [0, b"", 0]]
+    shapes += [[0, 1 << 31, False], [0, -3, False], [0, 0], [4_000_000_000, 255], [0, -1], ["", ""]]
+    for op in range(40):
+        if op == messages.OP_PING:
+            continue
+        for shape in shapes:
+            status, _ = keypad.link._serve(HOST, op, shape)
+            assert isinstance(status, int), (op, shape)
+    equal((keypad.slots.generation, keypad.slots.find(b"4711").number), (1, 7))
+
+
+def test_unknown_operation_is_unsupported():
+    keypad = Keypad()
+    for op in (0, 1, 15, 19, 20, 23, 31, 255, 1 << 31):
+        equal(_ask(keypad, op, None), (messages.UNSUPPORTED, None))
+
+
+def test_stuck_flash_is_told_as_a_flash_error_and_the_retry_succeeds():
+    keypad = Keypad()
+    keypad.flash.stuck[64 + 30] = 0xFF
+    body = [[0, 7, b"4711", None, None, MANAGED, b"op-id--1", CODE_ID]]
+    equal(_ask(keypad, messages.OP_PUT, body), (messages.FLASH, None))
+    equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[7, messages.OK, 1]]))
