@@ -90,6 +90,11 @@ class SlotWrite:
     access_code_id: str
     op_id: bytes
 
+    @property
+    def flags(self) -> int:
+        bound = messages.TIME_BOUND if self.from_s is not None else 0
+        return messages.MANAGED | messages.ENABLED | bound
+
 
 @dataclass(frozen=True, slots=True)
 class SlotResult:
@@ -268,7 +273,7 @@ async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotR
             write.code.encode("ascii"),
             write.from_s,
             write.until_s,
-            messages.MANAGED | messages.ENABLED | (messages.TIME_BOUND if write.from_s is not None else 0),
+            write.flags,
             write.op_id,
             UUID(write.access_code_id).bytes,
         ]

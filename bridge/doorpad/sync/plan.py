@@ -4,8 +4,9 @@ A slot that is not ours is never touched unless its own code was asked to be del
 placed ahead of their time while slots are free; when they are scarce, the next ones due come first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from doorpad.store.schema import AccessCode, Slot
@@ -63,72 +64,66 @@ class Plan:
 
 def plan(
     codes: Iterable[AccessCode],
-    slots: Mapping[int, Slot],
+    held: Mapping[str, Slot],
     *,
+    orphans: Iterable[Slot],
+    used: Set[int],
     capacity: int,
     slot_max: int,
     now_s: int,
-    held: frozenset[str] = frozenset(),
+    paused: Set[str] = frozenset(),
 ) -> Plan:
     """Compare desired and reported.
 
     Args:
-        codes: of this keypad, all that are not deleted.
-        slots: the used slots by number, as just read.
-        capacity: how many slots may be used; slots are numbered 1 to `slot_max`.
-        held: ids of codes that the keypad refused a moment ago, not to be written again yet.
+        codes: those of this keypad that may need something, and those that may stand in their way: who has a PIN
+            that is to be written and, where slots are scarce, who holds one ahead of time.
+        held: by access-code id, the slot that holds the code now.
+        orphans: slots whose code was deleted here.
+        used: the numbers of all used slots; numbers go from 1 to `slot_max`, and `capacity` of them may be used.
+        paused: ids of codes that the keypad refused a moment ago, not to be written again yet.
     """
-    ours = {code.access_code_id: code for code in codes}
-    held_by: dict[str, Slot] = {}  # access-code id -> its slot
-    actions: list[Action] = []
-    by_code: dict[str, Slot] = {}  # PIN -> the slot that has it and keeps it
-    for slot in slots.values():
-        code = ours.get(slot.access_code_id or "") if slot.access_code_id else None
-        if code is None:
-            code = next((c for c in ours.values() if not c.managed and c.slot == slot.slot), None)
-        if code is None:
-            actions.append(Clear(slot.slot, slot.version))  # its code was deleted here
+    codes = sorted(codes, key=lambda code: (code.starts_at_s or 0, code.created_at_ms, code.access_code_id))
+    actions: list[Action] = [Clear(slot.slot, slot.version) for slot in orphans]
+    holders: dict[str, AccessCode] = {}  # PIN -> who has it on the keypad and keeps it
+    for code in codes:
+        slot = held.get(code.access_code_id)
+        if slot is None:
             continue
-        held_by[code.access_code_id] = slot
-        if code.managed and not wanted(code, now_s):
-            actions.append(Clear(slot.slot, slot.version))
-            continue
-        if not code.managed and code.state == "removing":
+        if code.state == "removing" or (code.managed and not wanted(code, now_s)):
             actions.append(Clear(slot.slot, slot.version))
             continue
         if not code.managed and code.conversion is not None:
             actions.append(Adopt(code.access_code_id, slot.slot, slot.version))
         if slot.code is not None:
-            by_code[slot.code] = slot
+            holders[slot.code] = code
     problems: dict[str, Problem] = {}
-    free = _free_numbers(slots, capacity, slot_max)
-    for code in sorted(ours.values(), key=lambda c: (c.starts_at_s or 0, c.created_at_ms, c.access_code_id)):
-        if not wanted(code, now_s) or code.access_code_id in held or code.code is None:
+    free = _free_numbers(used, capacity, slot_max)
+    evictable = [
+        code for code in codes if code.managed and not _due(code, now_s) and code.access_code_id in held
+    ]
+    for code in codes:
+        if not wanted(code, now_s) or code.access_code_id in paused or code.code is None:
             continue
-        slot_now = held_by.get(code.access_code_id)
-        if on_keypad(code, slot_now):
+        slot = held.get(code.access_code_id)
+        if on_keypad(code, slot):
             continue
-        other = by_code.get(code.code)
-        if other is not None and other is not slot_now:
+        holder = holders.get(code.code)
+        if holder is not None and holder is not code:
             if _due(code, now_s):
-                problems[code.access_code_id] = _duplicate(other, ours)
-            continue
-        if slot_now is not None:
-            actions.append(_write(code, slot_now.slot, slot_now.version))
+                problems[code.access_code_id] = _duplicate(holder)
+        elif slot is not None:
+            actions.append(_write(code, slot.slot, slot.version))
         elif free:
             actions.append(_write(code, free.pop(0), 0))
+            holders[code.code] = code
         elif _due(code, now_s):
-            problems[code.access_code_id] = Problem(NO_SPACE, {})
-            evicted = _evictable(ours.values(), held_by, actions, now_s)
-            if evicted is not None:
-                actions.append(Clear(evicted.slot, evicted.version))
+            if evictable:  # the one that is due last gives its slot to one that is due
+                last = held[evictable.pop().access_code_id]
+                actions.append(Clear(last.slot, last.version))
+            else:
+                problems[code.access_code_id] = Problem(NO_SPACE, {})
     return Plan(actions, problems)
-
-
-def next_due_s(codes: Iterable[AccessCode], now_s: float) -> float:
-    """When time alone next changes what a keypad shall hold or is said to hold; infinity for never."""
-    edges = (edge for code in codes if code.managed for edge in (code.starts_at_s, code.ends_at_s))
-    return min((edge for edge in edges if edge is not None and edge > now_s), default=float("inf"))
 
 
 def _due(code: AccessCode, now_s: int) -> bool:
@@ -140,36 +135,11 @@ def _write(code: AccessCode, slot: int, if_version: int) -> Write:
     return Write(code.access_code_id, slot, if_version, code.code, code.starts_at_s, code.ends_at_s)
 
 
-def _free_numbers(slots: Mapping[int, Slot], capacity: int, slot_max: int) -> list[int]:
-    count = capacity - len(slots)
-    free: list[int] = []
-    number = 1
-    while len(free) < count and number <= slot_max:
-        if number not in slots:
-            free.append(number)
-        number += 1
-    return free
+def _free_numbers(used: Set[int], capacity: int, slot_max: int) -> list[int]:
+    numbers = (number for number in range(1, slot_max + 1) if number not in used)
+    return list(islice(numbers, max(capacity - len(used), 0)))
 
 
-def _duplicate(other: Slot, ours: Mapping[str, AccessCode]) -> Problem:
-    holder = ours.get(other.access_code_id or "")
-    if holder is not None and holder.managed:
-        return Problem(DUPLICATE, {"managed_access_code_id": holder.access_code_id})
-    unmanaged = next((c for c in ours.values() if not c.managed and c.slot == other.slot), None)
-    return Problem(DUPLICATE, {"unmanaged_access_code_id": unmanaged.access_code_id} if unmanaged else {})
-
-
-def _evictable(
-    codes: Iterable[AccessCode], held_by: Mapping[str, Slot], actions: list[Action], now_s: int
-) -> Slot | None:
-    # The code of ours that is due last, if it is not due yet, gives its slot to one that is.
-    leaving = {action.slot for action in actions if isinstance(action, Clear)}
-    later = [
-        (code.starts_at_s or 0, held_by[code.access_code_id])
-        for code in codes
-        if code.managed
-        and not _due(code, now_s)
-        and code.access_code_id in held_by
-        and held_by[code.access_code_id].slot not in leaving
-    ]
-    return max(later, key=lambda pair: pair[0])[1] if later else None
+def _duplicate(holder: AccessCode) -> Problem:
+    kind = "managed" if holder.managed else "unmanaged"
+    return Problem(DUPLICATE, {f"{kind}_access_code_id": holder.access_code_id})

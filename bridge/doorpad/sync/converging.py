@@ -1,0 +1,223 @@
+"""Writing to a keypad what is wanted of it, step by step, until nothing more can be done now.
+
+Every step is planned from the database, its intent is committed before the first byte is sent, and what the keypad
+acknowledged is committed before the next step.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from doorpad_link import messages
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.link import operations
+from doorpad.link.connection import Connection
+from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
+from doorpad.store.database import Database
+from doorpad.store.schema import AccessCode, Device, Slot
+from doorpad.sync import problems, unsettled
+from doorpad.sync.effects import Learned, apply_record, settle
+from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
+from doorpad.sync.reading import Reader
+from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX
+
+log = logging.getLogger(__name__)
+
+_SLOT_MAX = 4096
+
+
+@dataclass
+class Refusals:
+    """The codes that a keypad refused for a reason of its own, and when each may be tried again."""
+
+    _until: dict[str, tuple[int, float]] = field(default_factory=dict)  # code -> (times, not before)
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def clear(self) -> None:
+        self._until.clear()
+
+    def add(self, code_id: str) -> None:
+        times = self._until.get(code_id, (0, 0.0))[0] + 1
+        self._until[code_id] = (times, time.monotonic() + min(REFUSED_BASE**times, REFUSED_S_MAX))
+
+    def forget(self, code_id: str) -> None:
+        self._until.pop(code_id, None)
+
+    def paused(self) -> frozenset[str]:
+        now = time.monotonic()
+        return frozenset(code_id for code_id, (_, until) in self._until.items() if until > now)
+
+
+@dataclass(frozen=True)
+class Converger:
+    """Writes to one keypad within one session."""
+
+    database: Database
+    device_id: str
+    connection: Connection
+    reader: Reader
+    capacity: int
+    refusals: Refusals
+    now_ms: Callable[[], int]
+
+    async def converge(self) -> float:
+        """Write until the keypad holds what is wanted or refuses; return when time alone changes what is wanted.
+
+        Raises:
+            LinkDown: the session was lost; what was in flight is in doubt until the next one.
+        """
+        while True:
+            async with self.database.write() as session:
+                now_ms = self.now_ms()
+                found = await unsettled.read(session, self.device_id, self.capacity, now_ms // 1000)
+                for code in found.codes:
+                    await settle(session, code, found.held.get(code.access_code_id), now_ms)
+                todo = plan(
+                    [code for code in found.codes if code.state != "deleted"],
+                    found.held,
+                    orphans=found.orphans,
+                    used=found.used,
+                    capacity=self.capacity,
+                    slot_max=_SLOT_MAX,
+                    now_s=now_ms // 1000,
+                    paused=self.refusals.paused(),
+                )
+                by_id = {code.access_code_id: code for code in found.codes}
+                await problems.reconcile(session, by_id, todo.problems, now_ms)
+                writes = _first_writes(todo)
+                for write in writes:
+                    by_id[write.access_code_id].slot = write.slot
+            if not todo.actions or not await self._carry_out(todo, writes):
+                return found.next_due_s
+
+    async def _carry_out(self, todo: Plan, writes: list[Write]) -> bool:
+        """Do the first part of a plan; return whether the keypad accepted any of it."""
+        clears = [action for action in todo.actions if isinstance(action, Clear)]
+        adopts = [action for action in todo.actions if isinstance(action, Adopt)]
+        if clears:
+            results = await self._clear(clears[: operations.DELETES_MAX])
+        elif adopts:
+            results = await self._adopt(adopts[0])
+        else:
+            results = await self._write(writes)
+        if all(result.done for result in results):
+            return True
+        # The keypad is not as it was last read.
+        await self.reader.table(self.connection, await operations.state(self.connection))
+        return any(result.done for result in results)
+
+    async def _clear(self, clears: list[Clear]) -> list[SlotResult]:
+        results = await operations.delete(
+            self.connection, [(clear.slot, clear.if_version, secrets.token_bytes(8)) for clear in clears]
+        )
+        await self._learned(
+            [
+                SlotRecord(result.slot, result.version, 0, None, None, None, None, None, self.reader.maker)
+                for result in results
+                if result.done
+            ]
+        )
+        return results
+
+    async def _adopt(self, adopt: Adopt) -> list[SlotResult]:
+        op_id = secrets.token_bytes(8)
+        result = await operations.adopt(
+            self.connection, adopt.slot, adopt.if_version, op_id, adopt.access_code_id
+        )
+        if result.done:
+            async with self.database.read() as session:
+                mirror = await session.get_one(Slot, (self.device_id, adopt.slot))
+            adopted = SlotRecord(
+                adopt.slot,
+                result.version,
+                mirror.flags | messages.MANAGED,
+                mirror.code,
+                mirror.from_s,
+                mirror.until_s,
+                op_id.hex(),
+                adopt.access_code_id,
+                self.reader.maker,
+            )
+            await self._learned([adopted])
+        return [result]
+
+    async def _write(self, writes: list[Write]) -> list[SlotResult]:
+        sent = [
+            SlotWrite(
+                write.slot,
+                write.if_version,
+                write.code,
+                write.from_s,
+                write.until_s,
+                write.access_code_id,
+                secrets.token_bytes(8),
+            )
+            for write in writes
+        ]
+        results = await operations.put(self.connection, sent)
+        pairs = list(zip(sent, results, strict=True))
+        for write, result in pairs:
+            if result.done:
+                self.refusals.forget(write.access_code_id)
+        await self._learned([self._record(write, result) for write, result in pairs if result.done])
+        await self._refused([(write, result) for write, result in pairs if not result.done])
+        return results
+
+    def _record(self, write: SlotWrite, result: SlotResult) -> SlotRecord:
+        return SlotRecord(
+            write.slot,
+            result.version,
+            write.flags,
+            write.code,
+            write.from_s,
+            write.until_s,
+            write.op_id.hex(),
+            write.access_code_id,
+            self.reader.maker,
+        )
+
+    async def _learned(self, records: list[SlotRecord]) -> None:
+        """Commit what the keypad acknowledged, and everything that follows from it."""
+        async with self.database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            for item in records:
+                await apply_record(session, device, item, Learned(self.now_ms(), self.reader.maker))
+                if item.version == device.generation + 1:
+                    device.generation = item.version
+
+    async def _refused(self, refused: Sequence[tuple[SlotWrite, SlotResult]]) -> None:
+        if not refused:
+            return
+        async with self.database.write() as session:
+            for write, result in refused:
+                code = await session.get_one(AccessCode, write.access_code_id)
+                if write.if_version == 0:
+                    code.slot = None
+                await self._note_refusal(session, code, result)
+
+    async def _note_refusal(self, session: AsyncSession, code: AccessCode, result: SlotResult) -> None:
+        if result.status in (messages.CONFLICT, messages.NO_SPACE) or (
+            result.status == messages.DUPLICATE and result.version
+        ):
+            return  # another slot changed meanwhile: the next plan sees it, and says what is wrong
+        self.refusals.add(code.access_code_id)
+        # A duplicate in no slot is the master PIN: no code has it, so nobody can be named.
+        error_code = DUPLICATE if result.status == messages.DUPLICATE else problems.FAILED_TO_SET
+        await problems.raise_problem(session, code, Problem(error_code, {"refused": True}), self.now_ms())
+        log.warning(
+            "device %s refused access code %s: %s",
+            self.device_id,
+            code.access_code_id,
+            messages.STATUS_NAMES.get(result.status, result.status),
+        )
+
+
+def _first_writes(todo: Plan) -> list[Write]:
+    if any(not isinstance(action, Write) for action in todo.actions):
+        return []  # clear and adopt first: they may make room
+    return [action for action in todo.actions if isinstance(action, Write)][: operations.PUTS_MAX]
