@@ -35,7 +35,7 @@ async def test_reopened_folder_keeps_its_identity_and_is_for_its_owner_only(tmp_
     for _ in range(2):
         database = await Database.open(folder)
         hub = await database.hub()
-        ids.append((hub.host_id, hub.workspace_id, hub.connected_account_id))
+        ids.append((hub.workspace_id, hub.connected_account_id))
         await database.close()
     assert ids[0] == ids[1]
     assert len(ids[0][0]) == 16

@@ -59,7 +59,7 @@ def _account(hub: Hub) -> dict[str, Any]:
         "workspace_id": hub.workspace_id,
         "account_type": "doorpad_hub",
         "account_type_display_name": "doorpad hub",
-        "display_name": f"Hub {hub.host_id}",
+        "display_name": f"Hub {hub.connected_account_id[:8]}",
         "created_at": iso(hub.created_at_ms),
         "automatically_manage_new_devices": True,
         "accepted_capabilities": ["lock"],

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -142,7 +141,6 @@ class Database:
                 session.add(
                     Hub(
                         id=1,
-                        host_id=secrets.token_hex(8),
                         workspace_id=str(uuid4()),
                         connected_account_id=str(uuid4()),
                         created_at_ms=time.time_ns() // 1_000_000,

@@ -47,7 +47,6 @@ class Hub(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    host_id: Mapped[str] = mapped_column(String(16))  # hex of the 8 bytes keypads know this host by
     workspace_id: Mapped[str] = mapped_column(_UUID)
     connected_account_id: Mapped[str] = mapped_column(_UUID)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)

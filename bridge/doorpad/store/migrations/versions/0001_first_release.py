@@ -73,7 +73,6 @@ def upgrade() -> None:
     op.create_table(
         "hub",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("host_id", sa.String(length=16), nullable=False),
         sa.Column("workspace_id", sa.String(length=36), nullable=False),
         sa.Column("connected_account_id", sa.String(length=36), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
