@@ -38,7 +38,6 @@ async def test_reopened_folder_keeps_its_identity_and_is_for_its_owner_only(tmp_
         ids.append((hub.workspace_id, hub.connected_account_id))
         await database.close()
     assert ids[0] == ids[1]
-    assert len(ids[0][0]) == 16
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
 
