@@ -62,6 +62,21 @@ def encode(value: object) -> bytes:
     return bytes(out)
 
 
+def _text(data: bytes) -> str:
+    try:
+        text = str(data, "utf-8")
+    except UnicodeError:
+        raise CborError("text is not UTF-8") from None
+    # MicroPython lets overlong forms, surrogates and numbers beyond Unicode pass; CPython has refused them above.
+    codes = [ord(letter) for letter in text]
+    if (
+        any(0xD800 <= code < 0xE000 or code > 0x10FFFF for code in codes)
+        or "".join([chr(code) for code in codes]).encode() != data
+    ):
+        raise CborError("text is not UTF-8")
+    return text
+
+
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -97,10 +112,7 @@ class _Reader:
         if major == 2:
             return bytes(self.take(self.number(info)))
         if major == 3:
-            try:
-                return str(self.take(self.number(info)), "utf-8")
-            except UnicodeError:
-                raise CborError("text is not UTF-8") from None
+            return _text(self.take(self.number(info)))
         if major == 4:
             if depth == DEPTH_MAX:
                 raise CborError("nested too deeply")
