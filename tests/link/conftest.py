@@ -1,0 +1,65 @@
+"""Asks both interpreters the same questions about the link: see `mpy/answer.py` for what can be asked."""
+
+import importlib.util
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doorpad.emulator import runtime
+
+ANSWER = Path(__file__).parent / "mpy" / "answer.py"
+HEAP = "400K"  # more than a keypad has: some questions are longer than any frame
+HANGS_S = 300
+
+Ask = Callable[[list[dict[str, Any]]], list[Any]]
+
+
+def _ask_cpython(questions: list[dict[str, Any]]) -> list[Any]:
+    spec = importlib.util.spec_from_file_location("answer", ANSWER)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # Through JSON, as the other interpreter's answers come.
+    return [json.loads(json.dumps(module.answer(question))) for question in questions]
+
+
+def _ask_micropython(questions: list[dict[str, Any]], folder: Path, program: Path) -> list[Any]:
+    (folder / "questions.jsonl").write_text("".join(json.dumps(question) + "\n" for question in questions))
+    command = [*runtime.micropython(), "-X", f"heapsize={HEAP}", str(ANSWER)]
+    environment = {**os.environ, "MICROPYPATH": runtime.search_path(program), "TZ": "UTC"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, timeout=HANGS_S, check=False
+    )
+    answers = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    assert len(answers) == len(questions), (done.stdout + done.stderr).decode(errors="replace")
+    return answers
+
+
+@pytest.fixture(params=["cpython", "micropython"])
+def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+    """`ask(questions)` gives the answers of one interpreter."""
+    if request.param == "cpython":
+        return _ask_cpython
+    program = runtime.compile_program(request.config.cache.mkdir("firmware"))
+    return lambda questions: _ask_micropython(questions, tmp_path, program)
+
+
+@pytest.fixture
+def check(ask: Ask) -> Callable[[list[tuple[dict[str, Any], Any]]], None]:
+    """`check([(question, wanted), ...])`: one interpreter's answers are the wanted ones."""
+
+    def check_all(cases: list[tuple[dict[str, Any], Any]]) -> None:
+        assert cases
+        answers = ask([question for question, _ in cases])
+        wrong = [
+            f"{question}: got {answer}, wanted {wanted}"
+            for (question, wanted), answer in zip(cases, answers, strict=True)
+            if answer != wanted
+        ]
+        assert not wrong, f"{len(wrong)} of {len(cases)} differ:\n" + "\n".join(wrong[:10])
+
+    return check_all
