@@ -1,0 +1,240 @@
+"""Both ends of a session: over a bad cable, with lost answers, at their limits, and with the wrong keys."""
+
+from collections import Counter
+from itertools import pairwise
+
+import cbor2
+import pytest
+from doorpad_link import frame, host, messages
+from doorpad_link.host import LOST_REASONS, Hinted, HostSession, Lost, Opened, Replied
+from link_world import (
+    BAD,
+    BOOT_ID,
+    DEVICE_ID,
+    HOST_ID,
+    OP_ADD,
+    PSK,
+    TO_DEVICE,
+    Faults,
+    Keypad,
+    World,
+    exchange,
+    handshake,
+    make_host,
+)
+
+
+def _open() -> tuple[HostSession, Keypad]:
+    hub, keypad = make_host(), Keypad()
+    [opened] = handshake(hub, keypad)
+    assert isinstance(opened, Opened)
+    return hub, keypad
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_requests_over_a_bad_cable_take_effect_once_and_in_order(seed):
+    """Goal: a repeated request is one request. Method: add numbers over a spoilt cable, heal it, look at effects."""
+    world = World(seed, BAD)
+    assert world.run_until(lambda: len(world.answered) >= 40, limit_ms=3_600_000), world.losses
+    world.faults = Faults()
+    target = len(world.answered) + 5
+    assert world.run_until(lambda: len(world.answered) >= target, limit_ms=30_000), "did not recover"
+    assert world.answered == list(range(1, target + 1))
+    effects = Counter(world.keypad.effects)
+    for number in world.answered:
+        # Whoever asks anew in a new session may do it again, and knows that: within one session it is once.
+        assert 1 <= effects[number] <= world.attempts[number], (number, effects[number])
+    first_seen = list(dict.fromkeys(world.keypad.effects))
+    assert first_seen == sorted(first_seen), "an older request took effect after a newer one"
+    assert set(world.harm) == {"lose", "flip", "duplicate", "reorder", "truncate"}, world.harm
+    assert world.keypad.session.forged == 0, "the cable's noise was taken for an attack"
+
+
+def test_bad_cable_repeats_and_drops_while_a_good_one_does_neither():
+    good, bad = World(1), World(1, BAD)
+    for world in (good, bad):
+        assert world.run_until(lambda w=world: len(w.answered) >= 40, limit_ms=3_600_000)
+    assert (good.keypad.session.noise, sum(good.harm.values()), good.losses) == (0, 0, Counter())
+    assert len([1 for direction, _ in good.wires if direction == TO_DEVICE]) == 2 + len(good.answered) + 1
+    assert bad.keypad.session.noise > 0
+
+
+def test_dead_cable_is_given_up_after_six_sends_and_told_as_silence():
+    hub, keypad = _open()
+    hub.request(OP_ADD, 1, 0)
+    sent = [hub.take_output()]
+    gaps, now_ms = [], 0
+    events = []
+    while not events:
+        wake_ms = hub.wake_at_ms()
+        assert wake_ms is not None
+        assert hub.on_time(wake_ms - 1) == []
+        assert hub.take_output() == b""
+        gaps.append(wake_ms - now_ms)
+        now_ms = wake_ms
+        events = hub.on_time(now_ms)
+        if out := hub.take_output():
+            sent.append(out)
+    assert [event.reason for event in events] == [host.SILENT]
+    assert len(sent) == 6
+    assert len(set(sent)) == 1, "a repetition is the same, bit for bit"
+    assert all(later in (2 * earlier, 3200) for earlier, later in pairwise(gaps)), gaps
+    assert keypad.effects == []
+    assert hub.wake_at_ms() is None
+
+
+def test_lost_reply_is_answered_again_with_the_same_bytes_and_no_second_effect():
+    hub, keypad = _open()
+    hub.request(OP_ADD, 1, 0)
+    request = hub.take_output()
+    first = keypad.session.receive(request, 10)
+    again = keypad.session.receive(request, 10)
+    assert (first, keypad.effects) == (again, [1])
+    [reply] = hub.receive(first, 5)
+    assert isinstance(reply, Replied)
+    assert (reply.op, reply.status, reply.body) == (OP_ADD, 0, 1)
+    assert hub.receive(again, 6) == [], "the second copy of a reply"
+
+
+def test_lost_auth_reply_is_answered_again():
+    hub, keypad = make_host(), Keypad()
+    hub.start(0)
+    hub.receive(keypad.session.receive(hub.take_output(), 10), 0)
+    keypad.session.receive(hub.take_output(), 10)  # its answer is lost
+    wake_ms = hub.wake_at_ms()
+    assert wake_ms is not None
+    assert hub.on_time(wake_ms) == []
+    [opened] = hub.receive(keypad.session.receive(hub.take_output(), 10), wake_ms)
+    assert isinstance(opened, Opened)
+    [reply] = exchange(hub, keypad, 1, wake_ms)
+    assert isinstance(reply, Replied)
+
+
+def test_session_opens_with_ids_and_capabilities_and_the_hubs_place_among_the_keys():
+    keypad = Keypad([(b"hub----0", bytes(32)), (HOST_ID, PSK)])
+    [opened] = handshake(make_host(), keypad)
+    assert isinstance(opened, Opened)
+    assert (opened.device_id, opened.boot_id, opened.capabilities) == (DEVICE_ID, BOOT_ID, [1024, 4096, 2])
+
+
+def test_wrong_key_is_told_as_such_and_opens_nothing():
+    hub, keypad = make_host(psk=bytes(range(1, 33))), Keypad()
+    [lost] = handshake(hub, keypad)
+    assert isinstance(lost, Lost)
+    assert lost.reason == host.WRONG_KEY
+    assert not keypad.session.is_open
+
+
+def test_hub_that_the_keypad_does_not_know_is_told_so():
+    hub, keypad = make_host(host_id=b"stranger"), Keypad()
+    [lost] = handshake(hub, keypad)
+    assert isinstance(lost, Lost)
+    assert lost.reason == host.NOT_ENROLLED
+    assert not keypad.session.is_open
+
+
+def test_keypad_that_the_hub_does_not_know_is_told_as_such():
+    [lost] = handshake(make_host(psk=None), Keypad())
+    assert isinstance(lost, Lost)
+    assert lost.reason == host.UNKNOWN_DEVICE
+
+
+def test_every_reason_for_a_loss_has_words():
+    reasons = {
+        getattr(host, name) for name in ("SILENT", "RESTARTED", "WRONG_KEY", "UNKNOWN_DEVICE", "NOT_ENROLLED")
+    }
+    assert set(LOST_REASONS) == reasons | {host.MALFORMED}
+    assert all(LOST_REASONS.values())
+
+
+def test_restarted_keypad_says_that_it_knows_no_session():
+    hub, _ = _open()
+    hub.request(OP_ADD, 1, 0)
+    restarted = Keypad(seed=2)
+    [lost] = hub.receive(restarted.session.receive(hub.take_output(), 1000), 0)
+    assert isinstance(lost, Lost)
+    assert lost.reason == host.RESTARTED
+    assert restarted.effects == []
+
+
+def test_request_beyond_the_mtu_is_refused_and_the_session_lives():
+    hub, keypad = _open()
+    with pytest.raises(ValueError, match="MTU"):
+        hub.request(OP_ADD, bytes(2000), 0)
+    assert (hub.take_output(), hub.is_busy) == (b"", False)
+    [reply] = exchange(hub, keypad, 7)
+    assert (reply.status, reply.body) == (0, 7)
+
+
+def test_largest_request_and_reply_fit_a_frame():
+    hub, keypad = _open()
+    # 1,024 less header 8, tag 8, CRC 4; [op, status, bytes] takes 1 + 1 + 1 + 3 around the bytes.
+    largest = bytes(1024 - 20 - 6)
+    [reply] = exchange(hub, keypad, largest)
+    assert (reply.status, reply.body) == (0, largest)
+    [reply] = exchange(hub, keypad, largest + b"x")
+    assert (reply.status, reply.body) == (messages.TOO_BIG, None)
+    [reply] = exchange(hub, keypad, 8)
+    assert (reply.status, reply.body) == (0, 8)
+
+
+def test_second_request_before_the_reply_and_one_before_the_session_are_misuse():
+    hub, _ = _open()
+    hub.request(OP_ADD, 1, 0)
+    with pytest.raises(RuntimeError):
+        hub.request(OP_ADD, 2, 0)
+    with pytest.raises(RuntimeError):
+        make_host().request(OP_ADD, 1, 0)
+
+
+def test_hint_comes_once_in_order_and_never_from_the_past():
+    hub, keypad = _open()
+    first, second = keypad.session.hint(1, 10), keypad.session.hint(2, 20)
+    told = [
+        (event.generation, event.journal_head)
+        for event in hub.receive(second + first + second, 0)
+        if isinstance(event, Hinted)
+    ]
+    assert told == [(2, 20)]
+    assert Keypad().session.hint(1, 1) == b"", "without a session there is nobody to tell"
+
+
+def test_hint_during_a_request_disturbs_neither():
+    hub, keypad = _open()
+    hub.request(OP_ADD, 1, 0)
+    request = hub.take_output()
+    events = hub.receive(keypad.session.hint(1, 10) + keypad.session.receive(request, 10), 0)
+    assert [type(event) for event in events] == [Hinted, Replied]
+
+
+def test_round_trip_is_measured_and_repetitions_measure_nothing():
+    hub, keypad = _open()
+    now_ms = 0
+    for _ in range(60):
+        hub.request(OP_ADD, 1, now_ms)
+        now_ms += 40
+        hub.receive(keypad.session.receive(hub.take_output(), 10), now_ms)
+    assert 33 <= hub.round_trip_ms <= 40  # whole milliseconds and eighths: up to 7 ms below
+    measured = hub.round_trip_ms
+    hub.request(OP_ADD, 1, now_ms)
+    wake_ms = hub.wake_at_ms()
+    assert wake_ms is not None
+    assert 100 <= wake_ms - now_ms <= 300
+    hub.on_time(wake_ms)
+    hub.receive(keypad.session.receive(hub.take_output(), 10), wake_ms + 5000)
+    assert hub.round_trip_ms == measured
+
+
+def test_request_that_is_no_list_of_operation_and_body_is_invalid():
+    """The hub's own session cannot send one; a hub of another make can."""
+    hub, keypad = _open()
+    for body in ([21], [21, 1, 2], 21, None, ["x", 1]):
+        keys = hub._keys
+        assert keys is not None
+        hub.request(OP_ADD, 1, 0)
+        hub.take_output()
+        header = frame.Header(frame.REQ, keys.session, hub._counter, False)
+        wire = frame.pack(header, keys.seal(header, cbor2.dumps(body)))
+        [reply] = hub.receive(keypad.session.receive(wire, 10), 0)
+        assert (reply.op, reply.status, reply.body) == (0, messages.INVALID, None), body
+    assert keypad.effects == []
