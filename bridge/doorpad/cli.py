@@ -70,6 +70,10 @@ def _print_line(message: dict[str, Any]) -> None:
             print(f"  {message['event_type']:<36} {about}", flush=True)
         case {"type": "link"}:
             print(f"  keypad {message['state']:<29} {message['device_id']}", flush=True)
+        case {"type": "output"}:
+            print(
+                f"  strike {'active' if message['level'] else 'idle':<29} {message['device_id']}", flush=True
+            )
         case {"type": "bridge"}:
             print(f"  bridge {message['state']}", flush=True)
         case {"type": "ready"}:
@@ -93,11 +97,12 @@ def _print_demo(message: dict[str, Any]) -> None:
 
 Try it with the official SDK (pip install seam):
 
+import time
 from seam import Seam
 seam = Seam(api_key="{message["api_key"]}", endpoint="{message["endpoint"]}")
 door = "{first["device_id"]}"
 code = seam.access_codes.create(device_id=door, name="Guest", code="4711")
-while seam.access_codes.get(access_code_id=code.access_code_id).status != "set": pass
+while seam.access_codes.get(access_code_id=code.access_code_id).status != "set": time.sleep(0.1)
 seam.locks.simulate.keypad_code_entry(device_id=door, code="4711")
 print([e.event_type for e in seam.events.list(device_id=door, since="2000-01-01T00:00:00Z")])
 
@@ -130,8 +135,11 @@ def demo(
         from doorpad.emulator import fleet
 
         stop = _stop_on_signals()
-        async with fleet.running(folder, keypads, slots=slots, strike_ms=strike_ms) as servers:
-            await demonstration.Demo(folder, servers, demonstration.api_key(folder), tell).run(port, stop)
+        shown = demonstration.Demo(folder, tell)
+        async with fleet.running(
+            folder, keypads, slots=slots, strike_ms=strike_ms, on_output=shown.output
+        ) as servers:
+            await shown.run(servers, port, stop)
 
     if data is not None:
         _run(work(data))

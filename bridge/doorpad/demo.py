@@ -12,6 +12,7 @@ from typing import Any
 
 from doorpad.api.keys import ApiKeys, add_key, generate_key
 from doorpad.emulator import fleet
+from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.control import ControlServer
 from doorpad.errors import DoorpadError
 from doorpad.store.identity import device_id_for
@@ -32,25 +33,29 @@ class BridgeFailed(DoorpadError):
 class Demo:
     """Supervises the bridge beside the keypads: one that dies is started again, as systemd would."""
 
-    def __init__(
-        self,
-        data: Path,
-        servers: list[ControlServer],
-        api_key: str,
-        tell: Callable[[dict[str, Any]], None],
-    ) -> None:
+    def __init__(self, data: Path, tell: Callable[[dict[str, Any]], None]) -> None:
         self._data = data
-        self._servers = servers
-        self._api_key = api_key
         self._print = tell
+        self._servers: list[ControlServer] = []
+        self._api_key = ""
         self._early: list[dict[str, Any]] | None = []  # told before the first line
         self._online: set[str] = set()
         self._all_online = asyncio.Event()
         self._ready: dict[str, Any] | None = None  # what the bridge said when it first listened
         self._listening = asyncio.Event()
 
-    async def run(self, port: int, stop: asyncio.Event) -> None:
+    def output(self, keypad: EmulatedKeypad, change: dict[str, Any]) -> None:
+        """Tell that a strike goes active or back."""
+        if change["output"] == "strike":
+            device_id = device_id_for(keypad.serial)
+            self._tell(
+                {"type": "output", "device_id": device_id, "output": "strike", "level": change["level"]}
+            )
+
+    async def run(self, servers: list[ControlServer], port: int, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises BridgeFailed if the bridge does not start the first time."""
+        self._servers = servers
+        self._api_key = api_key(self._data)
         bridge = asyncio.create_task(self._keep_bridge(port))
         stopping = asyncio.create_task(stop.wait())
         listening = asyncio.create_task(self._listening.wait())

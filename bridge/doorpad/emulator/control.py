@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.keypad import BenchError, RunningKeypad
 
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
+OnOutput = Callable[[EmulatedKeypad, dict[str, Any]], None]
+
 _ON_BOARD = ("press", "switch", "skew_s", "freeze", "heap", "cut_at", "flash")
 
 
@@ -37,9 +40,15 @@ def socket_path(keypad: EmulatedKeypad) -> Path:
 
 
 class ControlServer:
-    """Serves the control socket of one running keypad."""
+    """Serves the control socket of one running keypad.
 
-    def __init__(self, keypad: EmulatedKeypad, program: Path) -> None:
+    Args:
+        on_output: also called with the keypad and each change of one of its outputs.
+    """
+
+    def __init__(self, keypad: EmulatedKeypad, program: Path, on_output: OnOutput | None = None) -> None:
+        self._about = keypad
+        self._on_output = on_output
         self.keypad = RunningKeypad(keypad, program, self._tell_all)
         self.path = socket_path(keypad)
         self._clients: set[asyncio.StreamWriter] = set()
@@ -60,6 +69,8 @@ class ControlServer:
         self.path.unlink(missing_ok=True)
 
     def _tell_all(self, output: dict[str, Any]) -> None:
+        if self._on_output is not None:
+            self._on_output(self._about, output)
         line = json.dumps(output).encode() + b"\n"
         for client in self._clients:
             client.write(line)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from doorpad.emulator import commission, runtime
-from doorpad.emulator.control import ControlServer
+from doorpad.emulator.control import ControlServer, OnOutput
 from doorpad.store.database import DataFolderUnusable
 from doorpad.sync.timing import Timing
 
@@ -22,7 +22,12 @@ def _name(number: int) -> str:
 
 @contextlib.asynccontextmanager
 async def running(
-    data: Path, count: int, *, slots: int | None, strike_ms: int | None
+    data: Path,
+    count: int,
+    *,
+    slots: int | None,
+    strike_ms: int | None,
+    on_output: OnOutput | None = None,
 ) -> AsyncIterator[list[ControlServer]]:
     """Run keypads 1 to `count` of a data folder; make those that are not there yet.
 
@@ -46,7 +51,7 @@ async def running(
         program = await asyncio.to_thread(runtime.compile_program, folder)
     except OSError as error:
         raise DataFolderUnusable(data, error.strerror or type(error).__name__) from error
-    servers = [ControlServer(keypad, program) for keypad in keypads]
+    servers = [ControlServer(keypad, program, on_output) for keypad in keypads]
     try:
         async with asyncio.TaskGroup() as starting:
             for server in servers:
