@@ -99,11 +99,16 @@ def plan(
             holders[slot.code] = code
     problems: dict[str, Problem] = {}
     free = _free_numbers(used, capacity, slot_max)
+    clears = sum(isinstance(action, Clear) for action in actions)
+    freeing = max(min(clears, capacity - len(used) + clears), 0)  # slots that are free in a moment anyway
+    evicted: set[str] = set()
     evictable = [
-        code for code in codes if code.managed and not _due(code, now_s) and code.access_code_id in held
+        code for code in codes if wanted(code, now_s) and not _due(code, now_s) and code.access_code_id in held
     ]
     for code in codes:
-        if not wanted(code, now_s) or code.access_code_id in paused or code.code is None:
+        if not wanted(code, now_s) or code.code is None:
+            continue
+        if code.access_code_id in paused or code.access_code_id in evicted:
             continue
         slot = held.get(code.access_code_id)
         if on_keypad(code, slot):
@@ -114,13 +119,17 @@ def plan(
                 problems[code.access_code_id] = _duplicate(holder)
         elif slot is not None:
             actions.append(_write(code, slot.slot, slot.version))
+            holders[code.code] = code
         elif free:
             actions.append(_write(code, free.pop(0), 0))
             holders[code.code] = code
         elif _due(code, now_s):
-            if evictable:  # the one that is due last gives its slot to one that is due
-                last = held[evictable.pop().access_code_id]
-                actions.append(Clear(last.slot, last.version))
+            if freeing:
+                freeing -= 1
+            elif evictable:  # the one that is due last gives its slot to one that is due
+                last = evictable.pop().access_code_id
+                evicted.add(last)
+                actions.append(Clear(held[last].slot, held[last].version))
             else:
                 problems[code.access_code_id] = Problem(NO_SPACE, {})
     return Plan(actions, problems)
