@@ -103,7 +103,9 @@ def plan(
     freeing = max(min(clears, capacity - len(used) + clears), 0)  # slots that are free in a moment anyway
     evicted: set[str] = set()
     evictable = [
-        code for code in codes if wanted(code, now_s) and not _due(code, now_s) and code.access_code_id in held
+        code
+        for code in codes
+        if wanted(code, now_s) and not _due(code, now_s) and code.access_code_id in held
     ]
     for code in codes:
         if not wanted(code, now_s) or code.code is None:
