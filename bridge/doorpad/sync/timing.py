@@ -1,10 +1,13 @@
 """The times that the sync keeps to, in one place. All in seconds."""
 
-from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """
     poll_s: between looks at a keypad that has not hinted at anything.
     offline_s: a keypad whose port is there and that has not answered for so long is offline.
@@ -13,11 +16,11 @@ class Timing:
     clock_s: between settings of the keypad's clock.
     """
 
-    poll_s: float = 2.0
-    offline_s: float = 8.0
-    handshake_s: float = 3.0
-    port_s: float = 0.25
-    clock_s: float = 3600.0
+    poll_s: Seconds = 2.0
+    offline_s: Seconds = 8.0
+    handshake_s: Seconds = 3.0
+    port_s: Seconds = 0.25
+    clock_s: Seconds = 3600.0
 
 
 REFUSED_BASE = 1.8  # a code that the keypad refused is tried again after this to the n-th power ...
