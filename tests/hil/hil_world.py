@@ -189,13 +189,13 @@ class Bench:
         A grant lights the green LED and a refusal the red one, both after the strike was or was not switched.
         """
         place = before = len(self.outputs)
-        pressed_ms = self.ask(press=pin + "#")["pressed_ms"]
+        touched_ms = self.ask(press=pin + "#")["touched_ms"]
         while True:
             while place < len(self.outputs):
                 output = self.outputs[place]
                 place += 1
-                # Before the last key went down, what an earlier entry was answered with may still have blinked.
-                if output.level and output.name in ("led_green", "led_red") and output.ticks_ms >= pressed_ms:
+                # Before the last key was touched, what an earlier entry was answered with may still have blinked.
+                if output.level and output.name in ("led_green", "led_red") and output.ticks_ms >= touched_ms:
                     strikes = [
                         it for it in self.outputs[before:place] if (it.name, it.level) == ("strike", 1)
                     ]
