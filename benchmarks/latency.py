@@ -93,11 +93,10 @@ def main() -> int:
     count = arguments.parse_args().count
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
+        data = str(Path(folder) / "data")
+        options = ("--port", "0", "--keypads", "1", "--strike-ms", "100", "--json", "--data", data)
         demo = subprocess.Popen(
-            [sys.executable, "-m", "doorpad", "demo", "--port", "0", "--keypads", "1", "--strike-ms", "100"]
-            + ["--json", "--data", str(Path(folder) / "data")],
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", "doorpad", "demo", *options], stdout=subprocess.PIPE, text=True
         )
         try:
             lines = Lines(demo)
@@ -114,9 +113,7 @@ def main() -> int:
                     start = time.perf_counter()
                     body = {"device_id": keypad["device_id"], "code": str(100_000 + number)}
                     code = client.post("/access_codes/create", json=body).json()["access_code"]
-                    lines.until(
-                        event_type="access_code.set_on_device", access_code_id=code["access_code_id"]
-                    )
+                    lines.until(event_type="access_code.set_on_device", access_code_id=code["access_code_id"])
                     create_to_set.append((time.perf_counter() - start) * 1000)
                     start = time.perf_counter()
                     client.get("/devices/get", params={"device_id": keypad["device_id"]})
