@@ -109,6 +109,8 @@ class RMT:
         return not self._playing
 
     def write_pulses(self, durations, data):
+        if self._playing:  # the port would stand still here until the pulse before has ended
+            raise RuntimeError("a pulse is being played")
         self._playing = True
         asyncio.create_task(self._play(list(zip(durations, data))))
         self._pin.value(data[0])
