@@ -32,9 +32,7 @@ class Keypad:
         self.slots = Slots(
             Log(self.flash, 0, SEGMENTS, SLOT_RECORD_BYTES, lambda: b"slot"), capacity, DEVICE_KEY
         )
-        self.journal = Journal(
-            Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_RECORD_BYTES, lambda: b"jour")
-        )
+        self.journal = Journal(Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_RECORD_BYTES, lambda: b"jour"))
         self.clock = Clock()
         self.changes = 0
         self.door = Door(identity, self.slots, self.journal, self.clock, Outputs(STRIKE_MS), self._changed)

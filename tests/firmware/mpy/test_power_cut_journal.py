@@ -128,6 +128,20 @@ def test_power_cut_while_recovering_leaves_no_gap():
     assert recoveries >= 12, "recovery was cut only %d times" % recoveries
 
 
+def test_journal_that_goes_around_without_a_restart_still_finds_every_entry():
+    journal = _mount(Flash(SEGMENTS))
+    oldest = 0
+    for n in range(1, 8 * PER_SEGMENT):
+        _append(journal, n)
+        assert journal.first >= oldest, "an entry that is gone is told to be there"
+        oldest = journal.first
+        if n % 50 == 0:
+            for cursor in (oldest - 1, (oldest + n) // 2, n - 1):
+                found = [entry.sequence for entry in journal.after(cursor, 1000)]
+                equal(found, list(range(cursor + 1, n + 1)), "after %d of %d" % (cursor, n))
+    assert oldest > 5 * PER_SEGMENT, oldest
+
+
 def test_boot_number_rises_with_every_start_that_wrote():
     flash = Flash(SEGMENTS)
     boots = []
