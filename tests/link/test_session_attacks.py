@@ -288,7 +288,7 @@ def _noise(rng: random.Random, kind: str, session: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", NOISES)
-def test_a_megabyte_of_noise_neither_raises_nor_grows_nor_opens_anything(kind):
+def test_noise_without_end_neither_raises_nor_grows_nor_opens_anything(kind):
     rng = random.Random(kind)
     open_hub, open_keypad = _open()
     keys = open_hub._keys
@@ -303,7 +303,7 @@ def test_a_megabyte_of_noise_neither_raises_nor_grows_nor_opens_anything(kind):
         waiting_keypad.session.receive(noise, 100)
         waiting_hub.receive(noise, 0)
     tracemalloc.start()
-    while fed < 1_000_000:
+    while fed < (1_000_000 if kind == "bytes" else 300_000):
         for noise in noises:
             fed += len(noise)
             for keypad in (open_keypad, waiting_keypad):
