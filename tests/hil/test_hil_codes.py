@@ -1,10 +1,9 @@
 """The life of access codes, from the official SDK to the flash of the keypad and back to its keys."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hil_world import World, running
+from hil_world import World
 from seam import SeamHttpApiError
 
 STRIKE_MS = 150
@@ -15,9 +14,8 @@ def in_hours(hours: float) -> str:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("codes"), timing="poll_s = 0.5") as world:
-        yield world
+def world(shared: World) -> World:
+    return shared
 
 
 def test_device_shows_what_the_keypad_told(world: World) -> None:
