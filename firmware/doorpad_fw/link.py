@@ -1,56 +1,29 @@
-"""The keypad's side of the link: what each operation does, and the bytes in and out of the UART."""
+"""The keypad's end of the serial line: bytes in and out of the UART, and hints when something changed here."""
 
 import asyncio
 import os
-import sys
 
-from doorpad_link import messages
 from doorpad_link.device import DeviceSession
-from doorpad_link.frame import MTU_BYTES
 from micropython import const
 from time import ticks_diff, ticks_ms
 
-from doorpad_fw.log import FlashError
-from doorpad_fw.memory import SLOTS_MAX
-from doorpad_fw.slots import Slot
-
-VERSION = "0.1.0"
 _READ_BYTES = const(256)
-_SLOT_BYTES = const(72)  # the most that one slot takes in a reply
-_EVENT_BYTES = const(56)
-_REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
-_FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.TIME_BOUND
 
 
 class Link:
-    """Serves one host at a time on one serial line."""
+    """Serves one host at a time on one serial line.
 
-    def __init__(self, identity, slots, journal, clock, door, boot_id):
+    Args:
+        capabilities: what AUTH_R tells of this keypad (protocol/README.md, section 1).
+        serve: `serve(maker, op, body)` does one request; see operations.py.
+    """
+
+    def __init__(self, identity, slots, journal, boot_id, capabilities, serve):
         self._slots = slots
         self._journal = journal
-        self._clock = clock
-        self._door = door
-        self._boot_id = boot_id
         self._changed = asyncio.Event()
-        self._operations = {
-            messages.OP_STATE: self._state,
-            messages.OP_PING: self._ping,
-            messages.OP_TIME: self._time,
-            messages.OP_PUT: self._put,
-            messages.OP_DEL: self._delete,
-            messages.OP_ADOPT: self._adopt,
-            messages.OP_SINCE: self._since,
-            messages.OP_EVENTS: self._events,
-        }
-        capabilities = [
-            MTU_BYTES,
-            slots.capacity,
-            messages.PIN_LENGTH_MIN,
-            messages.PIN_LENGTH_MAX,
-            VERSION,
-        ]
         self._session = DeviceSession(
-            identity.device_id, boot_id, identity.hosts, capabilities, os.urandom, self._serve
+            identity.device_id, boot_id, identity.hosts, capabilities, os.urandom, serve
         )
 
     def changed(self):
@@ -88,148 +61,6 @@ class Link:
             if out:
                 writer.write(out)
                 unsent.set()
-
-    def _serve(self, maker, op, body):
-        operation = self._operations.get(op)
-        if operation is None:
-            return messages.UNSUPPORTED, None
-        try:
-            return operation(maker, body)
-        except FlashError as error:
-            sys.print_exception(error)
-            return messages.FLASH, None
-        except (TypeError, ValueError, IndexError) as error:
-            sys.print_exception(error)  # the body has another shape than the operation takes
-            return messages.INVALID, None
-
-    def _state(self, _maker, _body):
-        now_s = self._clock.now_s()
-        return messages.OK, [
-            self._boot_id,
-            self._slots.epoch,
-            self._slots.generation,
-            self._slots.used,
-            self._slots.capacity,
-            self._journal.epoch,
-            self._journal.first,
-            self._journal.head,
-            now_s + messages.UNIX_OF_2000 if now_s else None,
-            self._journal.boot,
-            self._door.uptime_ms(),
-        ]
-
-    def _ping(self, _maker, body):
-        return messages.OK, body
-
-    def _time(self, _maker, body):
-        unix_s, ms = body
-        if not 0 <= ms < 1000 or unix_s < messages.UNIX_OF_2000:
-            return messages.INVALID, None
-        was_trusted = self._clock.trusted
-        moved_s = self._clock.set(unix_s, ms, self._journal.time_floor_s)
-        if moved_s is None:
-            return messages.TIME_BEHIND, self._journal.time_floor_s + messages.UNIX_OF_2000
-        if not was_trusted or abs(moved_s) > 2:
-            self._door.note(messages.EV_CLOCK_SET)
-        return messages.OK, None
-
-    def _put(self, maker, body):
-        results = []
-        for if_version, number, pin, from_unix, until_unix, flags, op_id, access_code_id in body:
-            from_s = until_s = 0
-            if flags & messages.TIME_BOUND:
-                from_s = from_unix - messages.UNIX_OF_2000
-                until_s = until_unix - messages.UNIX_OF_2000
-            if (
-                not 1 <= number <= SLOTS_MAX
-                or not messages.PIN_LENGTH_MIN <= len(pin) <= messages.PIN_LENGTH_MAX
-                or not pin.isdigit()
-                or flags & ~_FLAGS_OF_HOST
-                or not 0 <= from_s <= until_s
-                or len(op_id) != 8
-                or len(access_code_id) != 16
-            ):
-                results.append((number, messages.INVALID, 0))
-            elif self._door.is_master(pin):
-                results.append((number, messages.DUPLICATE, 0))
-            else:
-                slot = Slot(number, 0, flags, from_s, until_s, maker, op_id, access_code_id, pin)
-                results.append((number,) + self._slots.put(if_version, slot))
-        return messages.OK, results
-
-    def _delete(self, maker, body):
-        results = []
-        for if_version, number, op_id in body:
-            if not 1 <= number <= SLOTS_MAX or len(op_id) != 8:
-                results.append((number, messages.INVALID, 0))
-            else:
-                results.append((number,) + self._slots.clear(number, if_version, op_id, maker))
-        return messages.OK, results
-
-    def _adopt(self, maker, body):
-        if_version, number, op_id, access_code_id = body
-        if not 1 <= number <= SLOTS_MAX or len(op_id) != 8 or len(access_code_id) != 16:
-            return messages.INVALID, None
-        slot = self._slots.get(number)
-        if slot is None:
-            return messages.NOT_FOUND, None
-        if slot.op_id != op_id:
-            slot.flags |= messages.MANAGED
-            slot.maker = maker
-            slot.op_id = op_id
-            slot.access_code_id = access_code_id
-        return messages.OK, (number,) + self._slots.put(if_version, slot)
-
-    def _since(self, _asking, body):
-        generation, first, codes_too = body
-        slots: list[list[object]] = []
-        following = None
-        for number, version, maker, slot in self._slots.changed_since(generation, max(first, 1)):
-            if (len(slots) + 1) * _SLOT_BYTES > _REPLY_BYTES:
-                following = number
-                break
-            if slot is None:
-                slots.append([number, version, 0, None, None, None, None, None, maker])
-                continue
-            bound = slot.flags & messages.TIME_BOUND
-            slots.append(
-                [
-                    number,
-                    version,
-                    slot.flags,
-                    slot.pin if codes_too else None,
-                    slot.from_s + messages.UNIX_OF_2000 if bound else None,
-                    slot.until_s + messages.UNIX_OF_2000 if bound else None,
-                    slot.op_id,
-                    slot.access_code_id,
-                    maker,
-                ]
-            )
-        return messages.OK, [self._slots.epoch, self._slots.generation, following, slots]
-
-    def _events(self, _maker, body):
-        cursor, count = body
-        entries = self._journal.after(cursor, min(count, _REPLY_BYTES // _EVENT_BYTES))
-        return messages.OK, [
-            self._journal.epoch,
-            self._journal.first,
-            self._journal.head,
-            [
-                [
-                    entry.sequence,
-                    entry.time_s + messages.UNIX_OF_2000 if entry.time_s else None,
-                    entry.ms,
-                    entry.kind,
-                    entry.reason,
-                    entry.slot,
-                    entry.version,
-                    entry.access_code_id,
-                    entry.boot,
-                    entry.uptime_ms,
-                ]
-                for entry in entries
-            ],
-        ]
 
 
 async def _send(writer, unsent):

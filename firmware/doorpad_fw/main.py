@@ -17,6 +17,7 @@ from doorpad_fw.journal import Journal
 from doorpad_fw.link import Link
 from doorpad_fw.log import Log
 from doorpad_fw.matrix import Matrix
+from doorpad_fw.operations import Operations
 from doorpad_fw.outputs import Outputs
 from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
 from doorpad_fw.slots import Slots
@@ -60,7 +61,9 @@ async def _run(settings):
             link.changed()
 
     door = Door(identity, slots, journal, clock, outputs, on_change)
-    link = Link(identity, slots, journal, clock, door, os.urandom(8))
+    boot_id = os.urandom(8)
+    operations = Operations(slots, journal, clock, door, boot_id)
+    link = Link(identity, slots, journal, boot_id, operations.capabilities, operations.serve)
     door.note(messages.EV_BOOT, reset_cause())
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
     uart = UART(

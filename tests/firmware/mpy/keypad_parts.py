@@ -7,8 +7,8 @@ from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
 from doorpad_fw.journal import Journal
-from doorpad_fw.link import Link
 from doorpad_fw.log import Log
+from doorpad_fw.operations import Operations
 from doorpad_fw.outputs import Outputs
 from doorpad_fw.slots import NO_CODE, Slot, Slots
 from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
@@ -36,7 +36,7 @@ class Keypad:
         self.clock = Clock()
         self.changes = 0
         self.door = Door(identity, self.slots, self.journal, self.clock, Outputs(STRIKE_MS), self._changed)
-        self.link = Link(identity, self.slots, self.journal, self.clock, self.door, b"bootboot")
+        self.operations = Operations(self.slots, self.journal, self.clock, self.door, b"bootboot")
 
     def _changed(self):
         self.changes += 1

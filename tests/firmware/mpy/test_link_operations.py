@@ -19,7 +19,7 @@ BOUND = MANAGED | messages.TIME_BOUND
 
 def _ask(keypad, op, body):
     """Serve one request as the session does: body and answer go through the wire's own encoding."""
-    status, answer = keypad.link._serve(HOST, op, cbor.decode(cbor.encode(body)))
+    status, answer = keypad.operations.serve(HOST, op, cbor.decode(cbor.encode(body)))
     return status, cbor.decode(cbor.encode(answer))
 
 
@@ -229,7 +229,7 @@ def test_body_of_any_other_shape_is_invalid_and_changes_nothing():
         if op == messages.OP_PING:
             continue
         for shape in shapes:
-            status, _ = keypad.link._serve(HOST, op, shape)
+            status, _ = keypad.operations.serve(HOST, op, shape)
             assert isinstance(status, int), (op, shape)
     equal((keypad.slots.generation, keypad.slots.find(b"4711").number), (1, 7))
 
