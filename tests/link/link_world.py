@@ -17,7 +17,8 @@ DEVICE_ID = b"keypad-1"
 BOOT_ID = b"boot---1"
 HOST_ID = b"hub----1"
 PSK = bytes(range(100, 132))
-OP_ADD = 21  # what this world's keypad does: it notes the number it is given
+CAPABILITIES = [1024, 4096, 4, 12, "0.1.0"]
+OP_ADD = 17  # PING takes and returns anything: this world's keypad also notes the number it is given
 TO_DEVICE, TO_HOST = 0, 1
 
 
@@ -48,7 +49,7 @@ class Keypad:
             DEVICE_ID,
             BOOT_ID,
             [(HOST_ID, PSK)] if hosts is None else hosts,
-            [1024, 4096],
+            CAPABILITIES,
             random.Random(f"keypad {seed}").randbytes,
             self._serve,
         )

@@ -10,6 +10,7 @@ from doorpad_link.host import LOST_REASONS, Hinted, HostSession, Lost, Opened, R
 from link_world import (
     BAD,
     BOOT_ID,
+    CAPABILITIES,
     DEVICE_ID,
     HOST_ID,
     OP_ADD,
@@ -114,7 +115,11 @@ def test_session_opens_with_ids_and_capabilities_and_the_hubs_place_among_the_ke
     keypad = Keypad([(b"hub----0", bytes(32)), (HOST_ID, PSK)])
     [opened] = handshake(make_host(), keypad)
     assert isinstance(opened, Opened)
-    assert (opened.device_id, opened.boot_id, opened.capabilities) == (DEVICE_ID, BOOT_ID, [1024, 4096, 2])
+    assert (opened.device_id, opened.boot_id, opened.capabilities) == (
+        DEVICE_ID,
+        BOOT_ID,
+        [*CAPABILITIES, 2],
+    )
 
 
 def test_wrong_key_is_told_as_such_and_opens_nothing():
