@@ -84,7 +84,7 @@ def test_random_bytes_at_the_keypad_cost_it_nothing_lasting(world: World, seed: 
     with world.keypad.bench() as bench:
         pid = bench.ask(about=True)["pid"]
         allocated = []
-        for _ in range(12):
+        for _ in range(8):
             port.write(noise(chance, PIECE_BYTES))
             port.greet()
             allocated.append(bench.ask(heap=True)["allocated"])
