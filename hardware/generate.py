@@ -50,6 +50,8 @@ def check(pinmap: dict) -> None:
         if pinmap[role]["active"] not in (0, 1):
             raise PinError(f"{role}: `active` is 0 or 1, not {pinmap[role]['active']}")
         used.append((role, pinmap[role]["pin"]))
+    if link["uart"] not in (1, 2):
+        raise PinError(f"link uart: UART{link['uart']} is not 1 or 2; UART0 belongs to the prompt")
     _check("link tx", link["tx"], output=True)
     _check("link rx", link["rx"], output=False)
     used += [("link tx", link["tx"]), ("link rx", link["rx"])]

@@ -7,7 +7,7 @@ from doorpad_link.hkdf import equal
 from doorpad_link.identity import pin_tag
 from time import ticks_diff, ticks_ms
 
-from doorpad_fw import entry, program
+from doorpad_fw import entry, health, program
 from doorpad_fw.decide import decide
 from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
@@ -44,6 +44,7 @@ class Door:
         try:
             self._journal.append(kind, reason, now_s, ms, self.uptime_ms(), slot)
         except FlashError as error:
+            health.report(messages.HEALTH_JOURNAL)
             sys.print_exception(error)
         self._on_change()
 

@@ -105,6 +105,8 @@ class Journal:
     def _make_room(self):
         while self._log.free_segments < _SPARE_SEGMENTS:
             oldest = self._log.segments()[0]
+            if oldest == self._log.current:
+                return  # so many segments are bad that there is no other
             self._log.erase(oldest)
             self._starts[oldest] = 0
 

@@ -6,8 +6,10 @@ be read again. So either copy restores the other.
 
 import os
 
-from doorpad_link import identity
+from doorpad_link import identity, messages
 from esp32 import NVS
+
+from doorpad_fw import health
 
 _NAMESPACE = "doorpad"
 _KEY = "identity"
@@ -56,10 +58,12 @@ def load():
     found = identity.unpack(first)
     if found is not None:
         if second != first:
+            health.report(messages.HEALTH_IDENTITY)
             _write_copy(first)
         return found
     found = identity.unpack(second)
     if found is None:
         raise NotCommissioned("no intact identity in NVS or in " + _COPY)
+    health.report(messages.HEALTH_IDENTITY)
     store(second)
     return found

@@ -8,16 +8,18 @@ Here a record costs one program of its own size. A segment is one erase block:
 
 A power cut can tear one record or one erase. A torn record fails its CRC and is skipped; a segment whose
 header fails is erased before it is used. Nothing is ever rewritten in place, so what was there before
-the cut is still there. One free segment is kept erased ahead: no append waits for an erase.
+the cut is still there. One free segment is kept erased ahead: no append waits for an erase. Segments are
+taken in turn, so that all wear alike; one that does not erase, or takes no header, is left out until a restart.
 """
 
 import binascii
 import struct
 from array import array
 
+from doorpad_link import messages
 from micropython import const
 
-from doorpad_fw import memory
+from doorpad_fw import health, memory
 from doorpad_fw.memory import SEGMENT_BYTES
 
 CRC_BYTES = const(4)
@@ -25,6 +27,11 @@ _MAGIC = b"dpL1"
 _IOCTL_ERASE = const(6)
 _BLANK = b"\xff" * 256
 _FREE = const(0)  # in `_sequences`: no valid header; real sequences begin at 1
+
+# In `_state`, of a free segment.
+_USED = const(0)  # or not looked at yet
+_CLEAN = const(1)  # known to be erased
+_BAD = const(2)
 
 
 class FlashError(OSError):
@@ -50,7 +57,7 @@ class Log:
         self.was_empty = False  # no valid segment was found: a new keypad, or its flash was wiped
         self.torn = 0  # records that failed their CRC
         self._sequences = array("I", bytes(4 * segments))
-        self._clean = bytearray(segments)  # 1: free and known to be erased
+        self._state = bytearray(segments)
         self._current = -1
         self._used = 0  # records in the current segment
         self._buffer = memory.segment  # shared: nobody holds on to it over a call
@@ -71,13 +78,13 @@ class Log:
         for segment, sequence in enumerate(self._sequences):
             if sequence == _FREE:
                 if self._is_blank(segment):
-                    self._clean[segment] = 1
+                    self._state[segment] = _CLEAN
                 else:
                     self.erase(segment)
         if self._current < 0:
             self.was_empty = True
             self.epoch = new_epoch()
-            self._open(0, 1)
+            self._open_next(1)
         else:
             self._used = self._count_used()
 
@@ -98,24 +105,43 @@ class Log:
                 return index
         return 0
 
-    def _open(self, segment, sequence):
+    def _open_next(self, sequence):
         header = struct.pack("<4sI4s", _MAGIC, sequence, self.epoch)
-        self._program(segment, 0, header + struct.pack("<I", binascii.crc32(header)))
-        self._sequences[segment] = sequence
-        self._clean[segment] = 0
-        self._current = segment
-        self._used = 0
+        header += struct.pack("<I", binascii.crc32(header))
+        count = len(self._sequences)
+        for step in range(1, count + 1):
+            segment = (self._current + step) % count
+            if self._state[segment] != _CLEAN:
+                continue
+            try:
+                self._program(segment, 0, header)
+            except FlashError:
+                self._mark_bad(segment)
+                continue
+            self._sequences[segment] = sequence
+            self._state[segment] = _USED
+            self._current = segment
+            self._used = 0
+            return
+        raise FlashError("no segment is left to write to")
+
+    def _mark_bad(self, segment):
+        self._state[segment] = _BAD
+        health.report(messages.HEALTH_BAD_SEGMENT)
 
     def _program(self, segment, offset, data):
         self._device.writeblocks(self._first + segment, data, offset)
         check = memoryview(self._buffer)[: len(data)]
         self._device.readblocks(self._first + segment, check, offset)
         if check != data:
+            health.report(messages.HEALTH_FLASH_WRITE)
             raise FlashError("record does not read back")
 
     @property
     def free_segments(self):
-        return sum(1 for sequence in self._sequences if sequence == _FREE)
+        return sum(
+            1 for n, sequence in enumerate(self._sequences) if sequence == _FREE and self._state[n] != _BAD
+        )
 
     @property
     def current(self):
@@ -129,10 +155,13 @@ class Log:
         return [n for _, n in used]
 
     def erase(self, segment):
-        """Free a segment and leave it erased."""
+        """Free a segment and leave it erased, or out of use if it does not erase."""
         self._sequences[segment] = _FREE
         self._device.ioctl(_IOCTL_ERASE, self._first + segment)
-        self._clean[segment] = 1
+        if self._is_blank(segment):
+            self._state[segment] = _CLEAN
+        else:
+            self._mark_bad(segment)
 
     def has_room(self):
         """Whether the next append stays within the current segment."""
@@ -144,8 +173,7 @@ class Log:
         The caller keeps at least one segment free. Raises FlashError.
         """
         if not self.has_room():
-            segment = self._clean.find(b"\x01")
-            self._open(segment, self._sequences[self._current] + 1)
+            self._open_next(self._sequences[self._current] + 1)
         self._used += 1  # also when the write fails: what it left there is not to be written over
         record = bytes(payload) + struct.pack("<I", binascii.crc32(payload))
         self._program(self._current, self._used * self._record_bytes, record)

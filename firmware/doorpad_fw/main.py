@@ -9,7 +9,7 @@ from doorpad_link import messages
 from esp32 import Partition
 from machine import UART, reset, reset_cause
 
-from doorpad_fw import config, keys, pins
+from doorpad_fw import config, health, keys, pins
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
@@ -83,6 +83,7 @@ def start():
     try:
         settings, complaints = config.load()
         for complaint in complaints:
+            health.report(messages.HEALTH_CONFIG)
             print(complaint)
         asyncio.run(_run(settings))
     except Exception as error:

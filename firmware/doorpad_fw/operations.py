@@ -7,6 +7,8 @@ from doorpad_link.frame import MTU_BYTES
 from micropython import const
 
 from doorpad_fw.log import FlashError
+from doorpad_fw import health
+from doorpad_fw.link import RX_CREDIT_BYTES
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
 
@@ -75,6 +77,7 @@ class Operations:
         ]
 
     def _ping(self, _maker, body):
+            health.bits,
         return messages.OK, body
 
     def _time(self, _maker, body):

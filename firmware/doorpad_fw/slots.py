@@ -9,13 +9,15 @@ Times are seconds since 2000, 0 for none. `version` is the table's generation at
 """
 
 import struct
+import sys
 
 from cryptolib import aes
 from doorpad_link import messages
 from doorpad_link.hkdf import Hmac, equal
 from micropython import const
 
-from doorpad_fw import memory
+from doorpad_fw import health, memory
+from doorpad_fw.log import FlashError
 from doorpad_fw.memory import BUCKETS, SLOTS_MAX
 
 RECORD_BYTES = const(64)
@@ -29,6 +31,7 @@ _NOWHERE = const(0xFFFF)
 _NO_OP = bytes(8)
 NO_CODE = bytes(16)
 _SPARE_SEGMENTS = const(2)  # one to open next, one erased ahead of it
+_TRIES_MAX = const(3)  # of one write: a bit that is stuck spoils one place, not its neighbours
 
 assert BUCKETS <= 0x10000  # a bucket is found by the 16-bit tag
 
@@ -111,7 +114,10 @@ class Slots:
             other = self._buckets[at]
             if not other:
                 break
-            home = self._tag_of(self._log.read(self._positions[other])) % BUCKETS
+            try:
+                home = self._tag_of(self._log.read(self._positions[other])) % BUCKETS
+            except FlashError:
+                home = at  # it stays where it is until whoever reads it next finds it damaged
             # `other` may move into the hole unless its home lies behind the hole, on its way to here.
             if (at - home) % BUCKETS >= (at - hole) % BUCKETS:
                 self._buckets[hole] = other
@@ -131,19 +137,40 @@ class Slots:
             number = self._buckets[at]
             if not number:
                 return found
-            if self._tag_of(self._log.read(self._positions[number])) == tag:
+            payload = self._payload(number)
+            if payload is None:
+                continue  # it was damaged, and another slot may stand here now
+            if self._tag_of(payload) == tag:
                 slot = self.get(number)
                 if equal(slot.pin, pin):
                     found = slot
             at = (at + 1) % BUCKETS
 
-    def get(self, number):
-        """Return the slot if it holds a code, else None. `number`: 1 to SLOTS_MAX."""
+    def _payload(self, number):
+        # The slot's newest record, valid until the next call, or None. A damaged one is gone from here on.
         position = self._positions[number]
         if position == _NOWHERE:
             return None
-        payload = self._log.read(position)
-        if payload[0] != _SET:
+        try:
+            return self._log.read(position)
+        except FlashError:
+            self._lose(number)
+            return None
+
+    def _lose(self, number):
+        health.report(messages.HEALTH_RECORD_LOST)
+        for at in range(BUCKETS):
+            if self._buckets[at] == number:
+                self._unlink(number, at)
+                self.used -= 1
+                break
+        self._live[self._positions[number] // self._log.per_segment] -= 1
+        self._positions[number] = _NOWHERE
+
+    def get(self, number):
+        """Return the slot if it holds a code, else None. `number`: 1 to SLOTS_MAX."""
+        payload = self._payload(number)
+        if payload is None or payload[0] != _SET:
             return None
         _, number, version, flags, from_s, until_s, maker, _tag, op_id, access_code_id, sealed = (
             struct.unpack(_LAYOUT, payload)
@@ -163,10 +190,9 @@ class Slots:
 
     def _newest(self, number):
         # (holds a code, version, op_id) of the slot's newest record.
-        position = self._positions[number]
-        if position == _NOWHERE:
+        payload = self._payload(number)
+        if payload is None:
             return False, 0, _NO_OP
-        payload = self._log.read(position)
         return payload[0] == _SET, struct.unpack_from("<I", payload, 3)[0], bytes(payload[20:28])
 
     def put(self, if_version, slot):
@@ -233,8 +259,7 @@ class Slots:
         return messages.OK, version
 
     def _write(self, number, payload):
-        position = self._log.append(payload)
-        self._moved(number, position)
+        self._moved(number, self._append(payload))
         self.generation = struct.unpack_from("<I", payload, 3)[0]
 
     def _moved(self, number, position):
@@ -245,24 +270,45 @@ class Slots:
         self._live[position // self._log.per_segment] += 1
 
     def _make_room(self):
-        """Copy the newest records out of the segment with the fewest of them, until enough segments are free."""
-        while self._log.free_segments < _SPARE_SEGMENTS:
-            victims = [n for n in self._log.segments() if n != self._log.current]
-            victim = min(victims, key=lambda n: self._live[n])
-            first = victim * self._log.per_segment
-            for number in range(1, SLOTS_MAX + 1):
-                position = self._positions[number]
-                if first <= position < first + self._log.per_segment:
-                    self._moved(number, self._log.append(bytes(self._log.read(position))))
-            self._log.erase(victim)
+        """Copy the newest records out of the segment with the fewest of them, until enough segments are free.
+
+        What flash refuses here is left for the next time: the write that asked for room has succeeded.
+        """
+        try:
+            while self._log.free_segments < _SPARE_SEGMENTS:
+                victims = [n for n in self._log.segments() if n != self._log.current]
+                victim = min(victims, key=lambda n: self._live[n]) if victims else self._log.current
+                if self._live[victim] >= self._log.per_segment or not victims:
+                    return  # nothing to win: so many segments are bad that the rest is full
+                self._move_out(victim)
+                self._log.erase(victim)
+        except FlashError as error:
+            sys.print_exception(error)
+
+    def _move_out(self, segment):
+        first = segment * self._log.per_segment
+        for number in range(1, SLOTS_MAX + 1):
+            if not first <= self._positions[number] < first + self._log.per_segment:
+                continue
+            payload = self._payload(number)
+            if payload is not None:
+                self._moved(number, self._append(bytes(payload)))
+
+    def _append(self, payload):
+        # A record that does not take leaves its place to the next one.
+        for _ in range(_TRIES_MAX - 1):
+            try:
+                return self._log.append(payload)
+            except FlashError:
+                pass
+        return self._log.append(payload)
 
     def changed_since(self, generation, first):
         """Yield (number, version, maker, slot or None) of slots from `first` that changed after `generation`."""
         for number in range(first, SLOTS_MAX + 1):
-            position = self._positions[number]
-            if position == _NOWHERE:
+            payload = self._payload(number)
+            if payload is None:
                 continue
-            payload = self._log.read(position)
             version = struct.unpack_from("<I", payload, 3)[0]
             if version > generation:
                 yield number, version, payload[_MAKER_AT], self.get(number)

@@ -59,7 +59,9 @@ def unpack(data: bytes) -> "Identity | None":
         return None
     hosts = []
     for host in value[4]:
-        if not (isinstance(host, list) and [len(part) for part in host] == [8, 32]):
+        if not (
+            isinstance(host, list) and [isinstance(part, bytes) and len(part) for part in host] == [8, 32]
+        ):
             return None
         hosts.append((host[0], host[1]))
     return Identity(value[1], value[2], value[3], hosts)

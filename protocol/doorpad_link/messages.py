@@ -76,5 +76,13 @@ DISABLED = 4
 LOCKED_OUT = 5
 CLOCK_UNKNOWN = 6
 
+# Health: bits that a keypad sets when it finds something wrong, and keeps until its next start.
+HEALTH_FLASH_WRITE = 1  # something written to the log did not read back
+HEALTH_BAD_SEGMENT = 2  # a piece of flash does not erase or takes no header; it is left out
+HEALTH_RECORD_LOST = 4  # a slot's newest record was damaged after it had been written: the code is gone
+HEALTH_JOURNAL = 8  # an entry of the journal could not be written
+HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gone, and was restored
+HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
+
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800

@@ -144,3 +144,10 @@ def test_active_level_other_than_0_and_1_is_refused(role):
     with pytest.raises(generate.PinError, match=f"{role}: `active` is 0 or 1, not 2"):
         generate.check(_with((role, "active"), 2))
     generate.check(_with((role, "active"), 0))
+
+
+@pytest.mark.parametrize("uart", [0, 3, "1"])
+def test_uart_that_the_link_cannot_have_is_refused(uart):
+    with pytest.raises(generate.PinError, match=f"link uart: UART{uart} "):
+        generate.check(_with(("link", "uart"), uart))
+    generate.check(_with(("link", "uart"), 2))

@@ -28,6 +28,7 @@ class Flash:
         self.erases = 0
         self.trace = None
         self.stuck = {}  # address -> bits that cannot be cleared there any more
+        self.dead_blocks = set()  # blocks that an erase leaves as they are
         self._cut_at = 0
         self._tear = ""
         self._dead = False
@@ -82,6 +83,8 @@ class Flash:
         """Do one operation of a trace to the image, as far as `tear` lets it come. `data` None: erase."""
         size = BLOCK_BYTES if data is None else len(data)
         done = {"nothing": 0, "half": size // 2, "all": size}[tear]
+        if data is None and at // BLOCK_BYTES in self.dead_blocks:
+            return
         if data is None:
             piece = memoryview(_BLANK)
             for start in range(at, at + done, len(_BLANK)):

@@ -1,9 +1,10 @@
 """The identity's two copies: each restores the other, and without both the keypad says so."""
 
+import binascii
 import os
 
 from doorpad_fw import keys
-from doorpad_link import identity
+from doorpad_link import cbor, identity
 from esp32 import NVS
 
 from cases import cases, equal, raises
@@ -99,3 +100,14 @@ def test_every_flipped_bit_of_an_identity_is_noticed():
         data = bytearray(PACKED)
         data[bit // 8] ^= 1 << bit % 8
         equal(identity.unpack(bytes(data)), None, "bit %d" % bit)
+
+
+@cases(5, None, True, b"key", "key", [b"hosthost"], [1, 2], [b"hosthost", None], [8, b"k"])
+def test_host_of_another_shape_under_a_right_crc_is_no_identity(host):
+    body = cbor.encode([1, b"devicedv", bytes(32), bytes(32), [host]])
+    equal(identity.unpack(body + binascii.crc32(body).to_bytes(4, "big")), None)
+
+
+@cases(["hosthost", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"], [b"hosthost", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"])
+def test_host_of_text_instead_of_bytes_is_no_identity(host):
+    test_host_of_another_shape_under_a_right_crc_is_no_identity.function(host)

@@ -2,6 +2,7 @@
 
 import esp32_time
 
+from doorpad_fw import health
 from doorpad_link import cbor, messages
 
 from cases import equal
@@ -181,15 +182,16 @@ def test_events_come_in_pages_from_the_cursor_on():
 
 
 def test_state_tells_table_journal_and_clock():
+    health.bits = 0
     keypad = Keypad()
     status, state = _ask(keypad, messages.OP_STATE, None)
-    equal((status, state), (messages.OK, [b"bootboot", b"slot", 0, 0, 64, b"jour", 1, 0, None, 1, 0]))
+    equal((status, state), (messages.OK, [b"bootboot", b"slot", 0, 0, 64, b"jour", 1, 0, None, 1, 0, 0]))
     keypad.clock.set(NOW_UNIX, 0, 0)
     _put(keypad, 7, b"4711")
     keypad.door.note(messages.EV_BOOT, 1)
     esp32_time.advance(1234)
     _, state = _ask(keypad, messages.OP_STATE, None)
-    equal(state, [b"bootboot", b"slot", 1, 1, 64, b"jour", 1, 1, NOW_UNIX + 1, 1, 1234])
+    equal(state, [b"bootboot", b"slot", 1, 1, 64, b"jour", 1, 1, NOW_UNIX + 1, 1, 1234, 0])
 
 
 def test_body_of_any_other_shape_is_invalid_and_changes_nothing():
@@ -240,9 +242,30 @@ def test_unknown_operation_is_unsupported():
         equal(_ask(keypad, op, None), (messages.UNSUPPORTED, None))
 
 
-def test_stuck_flash_is_told_as_a_flash_error_and_the_retry_succeeds():
+def test_stuck_bit_costs_a_put_one_place_and_no_error():
     keypad = Keypad()
+    health.bits = 0
     keypad.flash.stuck[64 + 30] = 0xFF
+    equal(_put(keypad, 7, b"4711"), [messages.OK, 1])
+    equal(_ask(keypad, messages.OP_STATE, None)[1][-1], messages.HEALTH_FLASH_WRITE)
+    equal(Keypad(keypad.flash).slots.find(b"4711").number, 7)
+
+
+def test_flash_stuck_at_three_places_is_told_as_a_flash_error_and_the_retry_succeeds():
+    keypad = Keypad()
+    for place in (1, 2, 3):
+        keypad.flash.stuck[64 * place + 30] = 0xFF
     body = [[0, 7, b"4711", None, None, MANAGED, b"op-id--1", CODE_ID]]
     equal(_ask(keypad, messages.OP_PUT, body), (messages.FLASH, None))
+    equal((keypad.slots.find(b"4711"), keypad.slots.used), (None, 0))
     equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[7, messages.OK, 1]]))
+
+
+def test_entry_that_the_journal_could_not_take_is_told():
+    keypad = Keypad()
+    health.bits = 0
+    for address in range(4 * 4096, 8 * 4096, 16):
+        keypad.flash.stuck[address] = 0xFF
+    keypad.enter("0815#")
+    bits = _ask(keypad, messages.OP_STATE, None)[1][-1]
+    equal(bits & messages.HEALTH_JOURNAL, messages.HEALTH_JOURNAL)

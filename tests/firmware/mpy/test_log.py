@@ -2,11 +2,14 @@
 
 import binascii
 
+from doorpad_fw import health
 from doorpad_fw.log import FlashError, Log
+from doorpad_link import messages
 
 from cases import equal, raises
 from ram_flash import BLOCK_BYTES, Flash
 
+HEAP = "400K"
 RECORD_BYTES = 64
 PER_SEGMENT = 63
 
@@ -97,19 +100,82 @@ def test_stuck_bit_is_said_and_the_next_record_passes_it():
     equal(_all(_mount(flash)), [_payload(2)])
 
 
-def test_sequence_survives_erasing_the_oldest():
+def test_segments_are_taken_in_turn_also_after_a_restart():
     flash = Flash(4)
     log = _mount(flash)
     for n in range(3 * PER_SEGMENT):
         log.append(_payload(n))
     log.erase(0)
     log.append(_payload(999))
-    equal(log.segments(), [1, 2, 0])
+    equal(log.segments(), [1, 2, 3])
     log.erase(1)
     for n in range(PER_SEGMENT):
         log.append(_payload(1000 + n))
-    equal(log.segments(), [2, 0, 1])
-    equal(_mount(flash).segments(), [2, 0, 1])
+    equal(log.segments(), [2, 3, 0])
+    again = _mount(flash)
+    equal(again.segments(), [2, 3, 0])
+    again.erase(2)
+    for n in range(PER_SEGMENT):
+        again.append(_payload(2000 + n))
+    equal(again.segments(), [3, 0, 1])
+
+
+def test_every_segment_wears_alike():
+    # The oldest is freed whenever one is left, as the journal does it.
+    flash = Flash(8)
+    log = _mount(flash, segments=8)
+    erased = [0] * 8
+    for n in range(80 * PER_SEGMENT):
+        if log.free_segments < 2:
+            oldest = log.segments()[0]
+            log.erase(oldest)
+            erased[oldest] += 1
+        log.append(_payload(n))
+    equal(sum(erased), flash.erases)
+    assert min(erased) >= 9 and max(erased) - min(erased) <= 1, erased
+
+
+def test_segment_that_takes_no_header_is_left_out_and_the_next_is_used():
+    flash = Flash(4)
+    log = _mount(flash)
+    flash.stuck[BLOCK_BYTES] = 0xFF
+    health.bits = 0
+    written = [_payload(n) for n in range(2 * PER_SEGMENT)]
+    for payload in written:
+        log.append(payload)
+    equal((log.segments(), log.free_segments), ([0, 2], 1))
+    equal(health.bits & messages.HEALTH_BAD_SEGMENT, messages.HEALTH_BAD_SEGMENT)
+    again = _mount(flash)
+    equal((_all(again), again.torn), (written, 0))
+
+
+def test_segment_that_does_not_erase_is_left_out_and_told():
+    flash = Flash(4)
+    log = _mount(flash)
+    for n in range(PER_SEGMENT + 1):
+        log.append(_payload(n))
+    flash.dead_blocks.add(0)
+    health.bits = 0
+    log.erase(0)
+    equal((log.free_segments, log.segments()), (2, [1]))
+    equal(health.bits, messages.HEALTH_BAD_SEGMENT)
+    for n in range(2 * PER_SEGMENT):
+        log.append(_payload(100 + n))
+    equal(log.segments(), [1, 2, 3])
+    equal(_all(log), [_payload(PER_SEGMENT)] + [_payload(100 + n) for n in range(2 * PER_SEGMENT)])
+
+
+def test_log_without_a_segment_left_says_so_and_keeps_what_it_has():
+    flash = Flash(2)
+    log = _mount(flash, segments=2)
+    flash.stuck[BLOCK_BYTES] = 0xFF
+    written = [_payload(n) for n in range(PER_SEGMENT)]
+    for payload in written:
+        log.append(payload)
+    raises(FlashError, log.append, _payload(1000))
+    raises(FlashError, log.append, _payload(1000))
+    equal(_all(log), written)
+    equal(_all(_mount(flash, segments=2)), written)
 
 
 def test_foreign_bytes_are_erased_once_and_never_read():

@@ -2,6 +2,7 @@
 
 import random
 
+from doorpad_fw import health
 from doorpad_fw.log import FlashError, Log
 from doorpad_fw.slots import RECORD_BYTES, Slot, Slots
 from doorpad_link import messages
@@ -12,6 +13,7 @@ from ram_flash import Flash
 
 HEAP = "400K"
 SEGMENTS = 5
+PER_SEGMENT = 63
 NUMBERS = 40
 DEVICE_KEY = bytes(range(32))
 BUCKETS = 8192
@@ -226,13 +228,97 @@ def test_changes_since_a_generation_are_told_once_and_with_their_maker():
 def test_write_that_fails_leaves_the_old_code_and_the_next_one_succeeds():
     flash = Flash(SEGMENTS)
     slots = _mount(flash)
-    _, version = slots.put(0, _slot(1, b"1111", b"a" * 8))
-    flash.stuck[2 * RECORD_BYTES + 20] = 0xFF
-    raises(FlashError, slots.put, version, _slot(1, b"2222", b"b" * 8))
-    equal((slots.find(b"1111").number, slots.find(b"2222"), slots.get(1).version), (1, None, version))
-    equal(slots.put(version, _slot(1, b"2222", b"b" * 8)), (messages.OK, version + 1))
+    equal(slots.put(0, _slot(3, b"4711")), (messages.OK, 1))
+    for place in (2, 3, 4):  # a write tries three places
+        flash.stuck[place * RECORD_BYTES + 30] = 0xFF
+    raises(FlashError, slots.put, 1, _slot(3, b"0815"))
+    equal((slots.find(b"4711").number, slots.find(b"0815"), slots.generation), (3, None, 1))
+    equal(slots.put(1, _slot(3, b"0815")), (messages.OK, 2))
     again = _mount(flash)
-    equal((again.find(b"1111"), again.find(b"2222").version), (None, version + 1))
+    equal((again.find(b"4711"), again.find(b"0815").number, again.used), (None, 3, 1))
+
+
+def _filled(flash):
+    # Slots 1 to 5, the last record of segment 2 written: the next change opens segment 3 and has to make room.
+    slots = _mount(flash)
+    versions = [0] * 6
+    for n in range(3 * PER_SEGMENT):
+        number = 1 + n % 5
+        status, versions[number] = slots.put(versions[number], _slot(number, b"%04d" % n))
+        equal(status, messages.OK)
+    equal(flash.erases, 0)
+    return slots, versions
+
+
+def test_write_stands_though_the_segment_reclaimed_after_it_does_not_erase():
+    flash = Flash(SEGMENTS)
+    slots, versions = _filled(flash)
+    flash.dead_blocks.update(range(SEGMENTS))
+    health.bits = 0
+    equal(slots.put(versions[1], _slot(1, b"777777")), (messages.OK, 3 * PER_SEGMENT + 1))
+    equal(slots.find(b"777777").number, 1)
+    equal(health.bits, messages.HEALTH_BAD_SEGMENT)
+    again = _mount(flash)
+    equal((again.find(b"777777").number, again.used), (1, 5))
+
+
+def test_flash_that_erases_no_more_refuses_in_the_end_and_keeps_what_it_took():
+    flash = Flash(SEGMENTS)
+    slots, versions = _filled(flash)
+    flash.dead_blocks.update(range(SEGMENTS))
+    pin = b""
+    for n in range(SEGMENTS * PER_SEGMENT):
+        try:
+            versions[1] = slots.put(versions[1], _slot(1, b"7%05d" % n))[1]
+        except FlashError:
+            break
+        pin = b"7%05d" % n
+    else:
+        raise AssertionError("more was taken than flash has room for")
+    equal((slots.find(pin).number, slots.used), (1, 5))
+    again = _mount(flash)
+    equal((again.find(pin).number, again.used), (1, 5))
+
+
+@cases(0, 20, 63)
+def test_bit_that_flips_in_a_live_record_costs_that_code_alone(byte):
+    flash = Flash(SEGMENTS)
+    slots = _mount(flash)
+    for number in range(1, 11):
+        slots.put(0, _slot(number, b"%04d" % number))
+    health.bits = 0
+    flash.image[5 * RECORD_BYTES + byte] ^= 0x10
+    equal(slots.find(b"0005"), None)
+    equal(health.bits, messages.HEALTH_RECORD_LOST)
+    equal((slots.used, slots.get(5)), (9, None))
+    for number in (1, 2, 3, 4, 6, 7, 8, 9, 10):
+        equal(slots.find(b"%04d" % number).number, number)
+    equal([change[0] for change in slots.changed_since(0, 1)], [1, 2, 3, 4, 6, 7, 8, 9, 10])
+    equal(slots.put(0, _slot(5, b"0005")), (messages.OK, 11))
+    equal((slots.find(b"0005").number, slots.used), (5, 10))
+    again = _mount(flash)
+    equal((again.find(b"0005").number, again.used), (5, 10))
+
+
+def test_flipped_bit_in_what_is_reclaimed_leaves_the_other_codes():
+    random.seed(11)
+    flash = Flash(SEGMENTS)
+    slots = _mount(flash)
+    for number in range(1, 11):
+        slots.put(0, _slot(number, b"%04d" % number))
+    flash.image[7 * RECORD_BYTES + 9] ^= 1
+    for change in range(600):  # until the ten are alone in their segment, and it is the one to be copied
+        number = random.randrange(20, 100)
+        held = slots.get(number)
+        status, _ = slots.put(held.version if held else 0, _slot(number, b"9%05d" % change))
+        equal(status, messages.OK)
+    assert flash.image[4:8] != b"\x01\x00\x00\x00", "segment 0 was never reclaimed"
+    for restart in (False, True):
+        if restart:
+            slots = _mount(flash)
+        equal((slots.get(7), slots.used), (None, 89))
+        for number in (1, 2, 3, 4, 5, 6, 8, 9, 10):
+            equal(slots.find(b"%04d" % number).number, number)
 
 
 def test_lowest_slot_without_a_code_is_free_until_the_capacity_is_reached():
