@@ -7,6 +7,8 @@ from doorpad_link.device import DeviceSession
 from micropython import const
 from time import ticks_diff, ticks_ms
 
+RX_BUFFER_BYTES = const(4096)  # what comes while a flash erase stops the loop for 45 ms must fit
+RX_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
 _READ_BYTES = const(256)
 
 

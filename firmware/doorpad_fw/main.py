@@ -14,7 +14,7 @@ from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
 from doorpad_fw.journal import Journal
-from doorpad_fw.link import Link
+from doorpad_fw.link import RX_BUFFER_BYTES, Link
 from doorpad_fw.log import Log
 from doorpad_fw.matrix import Matrix
 from doorpad_fw.operations import Operations
@@ -24,7 +24,7 @@ from doorpad_fw.slots import Slots
 
 _PARTITION = "slots"
 _IOCTL_BLOCK_COUNT = 4
-_UART_BUFFER_BYTES = 4096  # a flash erase keeps the loop from reading for 45 ms: 520 bytes at 115,200 baud
+_TX_BUFFER_BYTES = 4096  # a window of replies: a full one would stop the loop
 
 
 def _new_epoch():
@@ -71,8 +71,8 @@ async def _run(settings):
         settings["baud"],
         tx=pins.LINK_TX,
         rx=pins.LINK_RX,
-        rxbuf=_UART_BUFFER_BYTES,
-        txbuf=_UART_BUFFER_BYTES,
+        rxbuf=RX_BUFFER_BYTES,
+        txbuf=_TX_BUFFER_BYTES,
     )
     gc.collect()
     await asyncio.gather(matrix.run(door.key), link.run(uart), _tick(door))

@@ -3,12 +3,13 @@
 import sys
 
 from doorpad_link import messages
+from doorpad_link.device import WINDOW
 from doorpad_link.frame import MTU_BYTES
 from micropython import const
 
-from doorpad_fw.log import FlashError
 from doorpad_fw import health
 from doorpad_fw.link import RX_CREDIT_BYTES
+from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
 
@@ -40,6 +41,8 @@ class Operations:
         }
         self.capabilities = [
             MTU_BYTES,
+            WINDOW,
+            RX_CREDIT_BYTES,
             slots.capacity,
             messages.PIN_LENGTH_MIN,
             messages.PIN_LENGTH_MAX,
@@ -74,10 +77,10 @@ class Operations:
             now_s + messages.UNIX_OF_2000 if now_s else None,
             self._journal.boot,
             self._door.uptime_ms(),
+            health.bits,
         ]
 
     def _ping(self, _maker, body):
-            health.bits,
         return messages.OK, body
 
     def _time(self, _maker, body):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 NO_SESSION = 1  # a sealed frame came that no session here can open
 UNKNOWN_HOST = 2  # a HELLO came from a host that this keypad holds no key for
 
+WINDOW = 4  # requests that a host may have in flight; the answers to as many are kept
+_REPLAY_BITS = 32  # how far back an unanswered request may lie behind the newest
+
 # Unsealed frames cost the keypad hashes and can be sent by anyone: at most five answers a second.
 _ANSWER_COST_MS = 200
 _ANSWER_CREDIT_MS_MAX = 1000
@@ -64,8 +67,9 @@ class DeviceSession:
         self._maker = 0
         self._auth: bytes | None = None  # the AUTH body that opened the session, and the reply to it
         self._auth_reply = b""
-        self._last_request = 0
-        self._last_reply = b""
+        self._newest = 0  # counter of the newest request
+        self._seen = 0  # bit n: request `newest - n` was done
+        self._replies: dict[int, bytes] = {}
         self._hint_counter = 0
         self.forged = 0  # intact frames whose tag or proof was wrong
 
@@ -135,7 +139,7 @@ class DeviceSession:
 
     def _on_auth(self, body: bytes) -> bytes:
         if body == self._auth:
-            return self._auth_reply
+            return self._auth_reply if self._may_answer() else b""
         auth = _list_of(body, 1)
         if self._offer is None or auth is None or not _is_bytes(auth[0], PROOF_BYTES):
             return b""
@@ -148,8 +152,9 @@ class DeviceSession:
         self._keys = keys
         self._maker = maker
         self._auth = body
-        self._last_request = 0
-        self._last_reply = b""
+        self._newest = 0
+        self._seen = 0
+        self._replies = {}
         self._hint_counter = 0
         self._auth_reply = _sealed(keys, frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
         return self._auth_reply
@@ -161,10 +166,9 @@ class DeviceSession:
         if body is None:
             self.forged += 1
             return b""
-        if header.counter == self._last_request:
-            return self._last_reply
-        if header.counter < self._last_request:
-            return b""
+        age = self._newest - header.counter
+        if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):
+            return self._replies.get(header.counter, b"")
         request = _list_of(body, 2)
         op = 0
         status = messages.INVALID
@@ -176,9 +180,18 @@ class DeviceSession:
             reply = _sealed(self._keys, frame.REP, header.counter, [op, status, answer])
         except ValueError:
             reply = _sealed(self._keys, frame.REP, header.counter, [op, messages.TOO_BIG, None])
-        self._last_request = header.counter
-        self._last_reply = reply
+        self._keep(header.counter, reply)
         return reply
+
+    def _keep(self, counter: int, reply: bytes) -> None:
+        if counter > self._newest:
+            self._seen = (self._seen << min(counter - self._newest, _REPLAY_BITS)) & (1 << _REPLAY_BITS) - 1
+            self._newest = counter
+        self._seen |= 1 << self._newest - counter
+        self._replies[counter] = reply
+        # A host has sent nothing further back than this unless it was answered.
+        for old in [old for old in self._replies if old <= self._newest - WINDOW]:
+            del self._replies[old]
 
 
 def _plain(kind: int, body: object) -> bytes:
@@ -195,7 +208,7 @@ def _list_of(body: bytes, size: int) -> "list[Any] | None":
         value = cbor.decode(body)
     except cbor.CborError:
         return None
-    return value if isinstance(value, list) and len(value) == size else None
+    return value if isinstance(value, list) and len(value) >= size else None
 
 
 def _is_bytes(value: object, size: int) -> bool:

@@ -1,11 +1,11 @@
 """The hub's end of a session, sans I/O: bytes and times in, bytes and events out.
 
-The hub alone has timers. One request is in flight at a time; it is sent again, bit for bit, until its
-reply comes or the session is given up for lost.
+The hub alone has timers. Several requests are in flight, as many as the keypad's window and receive buffer take;
+each is sent again, bit for bit, until its reply comes or the session is given up for lost.
 """
 
 from doorpad_link import cbor, frame
-from doorpad_link.device import UNKNOWN_HOST
+from doorpad_link.device import NO_SESSION, UNKNOWN_HOST
 from doorpad_link.frame import Header
 from doorpad_link.handshake import (
     DEVICE_ID_BYTES,
@@ -50,6 +50,7 @@ _RTO_MS_FIRST = 400
 _RTO_MS_MIN = 100  # a flash erase stalls the keypad for 45 ms
 _RTO_MS_MAX = 3200
 _SENDS_MAX = 6
+_SENDS_AFTER_ALERT = 2  # an alert is believed once a repetition stays unanswered too
 
 
 class Opened:
@@ -62,9 +63,10 @@ class Opened:
 
 
 class Replied:
-    """The reply to the request in flight."""
+    """The reply to request `number`."""
 
-    def __init__(self, op: int, status: int, body: object) -> None:
+    def __init__(self, number: int, op: int, status: int, body: object) -> None:
+        self.number = number
         self.op = op
         self.status = status
         self.body = body
@@ -85,6 +87,18 @@ class Lost:
         self.reason = reason
 
 
+class _Flight:
+    """A frame that waits for its answer, or for its turn to be sent."""
+
+    def __init__(self, counter: int, packed: bytes) -> None:
+        self.counter = counter
+        self.packed = packed
+        self.sends = 0
+        self.sent_ms = 0
+        self.deadline_ms = 0
+        self.hurried = False  # sent again ahead of its time, because a later one was answered
+
+
 class HostSession:
     """One attempt at a session, from HELLO to its loss; make a new one for the next attempt.
 
@@ -92,6 +106,7 @@ class HostSession:
         host_id: 8 bytes, this hub's.
         key_of: `key_of(device_id)` gives the 32-byte key for a keypad, or None.
         random_bytes: `random_bytes(n)` from the system's generator.
+        byte_us: how long the line takes for a byte, microseconds: 87 at 115,200 baud.
     """
 
     def __init__(
@@ -99,12 +114,14 @@ class HostSession:
         host_id: bytes,
         key_of: "Callable[[bytes], bytes | None]",
         random_bytes: "Callable[[int], bytes]",
+        byte_us: int = 87,
     ) -> None:
         self.state = IDLE
         self.retransmits = 0
         self._host_id = host_id
         self._key_of = key_of
         self._random_bytes = random_bytes
+        self._byte_us = byte_us
         self._splitter = frame.Splitter()
         self._out = bytearray()
         self._hello = b""
@@ -113,13 +130,19 @@ class HostSession:
         self._boot_id = b""
         self._counter = 0
         self._hint_counter = 0
-        self._in_flight = b""  # the frame that waits for its answer
-        self._sends = 0
-        self._sent_ms = 0
+        self._window = 1
+        self._credit_bytes = frame.MTU_BYTES + 16
+        self._in_flight: list[_Flight] = []  # sent, by counter
+        self._waiting: list[_Flight] = []  # not sent yet, by counter
+        self._alert = 0  # what an alert would make of the session, if nothing else answers
         self._rto_ms = _RTO_MS_FIRST
-        self._deadline_ms: int | None = None
         self._srtt_ms = 0
         self._rttvar_ms = 0
+
+    @property
+    def noise(self) -> int:
+        """Pieces of the byte stream that were no intact frame."""
+        return self._splitter.dropped
 
     @property
     def round_trip_ms(self) -> int:
@@ -127,27 +150,30 @@ class HostSession:
         return self._srtt_ms
 
     @property
-    def is_busy(self) -> bool:
-        """True while a request waits for its reply."""
-        return self.state != OPEN or bool(self._in_flight)
+    def unanswered(self) -> int:
+        """How many frames wait for their answer or for their turn."""
+        return len(self._in_flight) + len(self._waiting)
 
     def start(self, now_ms: int) -> None:
         """Say HELLO."""
         self.state = HELLO_SENT
         self._hello = cbor.encode([PROTO, PROTO, self._random_bytes(NONCE16_BYTES), self._host_id])
-        self._send(frame.pack(Header(frame.HELLO, 0, 0, False), self._hello), now_ms)
+        self._send_alone(frame.pack(Header(frame.HELLO, 0, 0, False), self._hello), now_ms)
 
-    def request(self, op: int, body: object, now_ms: int) -> None:
-        """Send one request. The session must be open and no other request in flight.
+    def request(self, op: int, body: object, now_ms: int) -> int:
+        """Send a request, or keep it until window and credit allow; return its number, as in Replied.
 
+        Requests in flight together may be done in any order. The session must be open.
         Raises ValueError if the request is beyond the MTU, CborError if it cannot be encoded.
         """
-        if self.is_busy or self._keys is None:
-            raise RuntimeError("a request is in flight, or the session is not open")
+        if self.state != OPEN or self._keys is None:
+            raise RuntimeError("the session is not open")
         header = Header(frame.REQ, self._keys.session, self._counter + 1, False)
         packed = frame.pack(header, self._keys.seal(header, cbor.encode([op, body])))
         self._counter += 1
-        self._send(packed, now_ms)
+        self._waiting.append(_Flight(self._counter, packed))
+        self._fill(now_ms)
+        return self._counter
 
     def take_output(self) -> bytes:
         """Return the bytes to write now, and forget them."""
@@ -157,19 +183,21 @@ class HostSession:
 
     def wake_at_ms(self) -> "int | None":
         """When to call `on_time`, or None while nothing is awaited."""
-        return self._deadline_ms
+        return min((flight.deadline_ms for flight in self._in_flight), default=None)
 
     def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
         """Repeat what got no answer in time; after the last repetition the session is lost."""
-        if self._deadline_ms is None or now_ms < self._deadline_ms:
+        late = [flight for flight in self._in_flight if now_ms >= flight.deadline_ms]
+        if not late:
             return []
-        if self._sends == _SENDS_MAX:
+        most = max(flight.sends for flight in late)
+        if self._alert and most >= _SENDS_AFTER_ALERT:
+            return [self._lose(self._alert)]
+        if most == _SENDS_MAX:
             return [self._lose(SILENT)]
-        self._sends += 1
-        self.retransmits += 1
         self._rto_ms = min(self._rto_ms * 2, _RTO_MS_MAX)
-        self._deadline_ms = now_ms + self._rto_ms
-        self._out.extend(self._in_flight)
+        for flight in late:
+            self._repeat(flight, now_ms)
         return []
 
     def receive(self, data: bytes, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
@@ -188,21 +216,44 @@ class HostSession:
             elif header.kind == frame.HINT and self.state == OPEN:
                 event = self._on_hint(header, body)
             elif header.kind == frame.ALERT and self.state != IDLE:
-                event = self._on_alert(body)
+                self._on_alert(body)
             if event is not None:
                 events.append(event)
         return events
 
-    def _send(self, packed: bytes, now_ms: int) -> None:
-        self._in_flight = packed
-        self._sends = 1
-        self._sent_ms = now_ms
-        self._deadline_ms = now_ms + self._rto_ms
-        self._out.extend(packed)
+    def _send_alone(self, packed: bytes, now_ms: int) -> None:
+        self._in_flight = []
+        self._waiting = [_Flight(0, packed)]
+        self._fill(now_ms)
 
-    def _answered(self, now_ms: int) -> None:
-        if self._sends == 1:  # Karn: the answer to a repeated frame measures nothing
-            trip_ms = now_ms - self._sent_ms
+    def _fill(self, now_ms: int) -> None:
+        """Send what waits, as far as the keypad's window and receive buffer go."""
+        while self._waiting:
+            flight = self._waiting[0]
+            if self._in_flight:
+                span = flight.counter - self._in_flight[0].counter
+                under_way = sum(len(other.packed) for other in self._in_flight)
+                if span >= self._window or under_way + len(flight.packed) > self._credit_bytes:
+                    return
+            self._waiting.pop(0)
+            self._in_flight.append(flight)
+            self._transmit(flight, now_ms)
+
+    def _transmit(self, flight: _Flight, now_ms: int) -> None:
+        flight.sends += 1
+        flight.sent_ms = now_ms
+        # Frames ahead of this one, and the answers to all of them, take their time on the line.
+        line_ms = sum(len(other.packed) for other in self._in_flight) * self._byte_us // 1000
+        flight.deadline_ms = now_ms + self._rto_ms + 2 * line_ms
+        self._out.extend(flight.packed)
+
+    def _repeat(self, flight: _Flight, now_ms: int) -> None:
+        self.retransmits += 1
+        self._transmit(flight, now_ms)
+
+    def _answered(self, flight: _Flight, now_ms: int) -> None:
+        if flight.sends == 1:  # Karn: the answer to a repeated frame measures nothing
+            trip_ms = now_ms - flight.sent_ms
             if self._srtt_ms == 0:
                 self._srtt_ms = max(trip_ms, 1)
                 self._rttvar_ms = trip_ms // 2
@@ -210,21 +261,21 @@ class HostSession:
                 self._rttvar_ms += (abs(trip_ms - self._srtt_ms) - self._rttvar_ms) // 4
                 self._srtt_ms = max(self._srtt_ms + (trip_ms - self._srtt_ms) // 8, 1)
         self._rto_ms = max(_RTO_MS_MIN, min(self._srtt_ms + 4 * self._rttvar_ms, _RTO_MS_MAX))
-        self._in_flight = b""
-        self._deadline_ms = None
+        self._alert = 0
+        self._in_flight.remove(flight)
 
     def _lose(self, reason: int) -> Lost:
         self.state = IDLE
         self._keys = None
-        self._in_flight = b""
-        self._deadline_ms = None
+        self._in_flight = []
+        self._waiting = []
         return Lost(reason)
 
     def _on_hello_r(self, body: bytes, now_ms: int) -> "Lost | None":
         answer = _list_of(body)
         if (
             answer is None
-            or len(answer) != 6
+            or len(answer) < 6
             or answer[0] != PROTO
             or not _is_bytes(answer[1], NONCE16_BYTES)
             or not _is_bytes(answer[2], DEVICE_ID_BYTES)
@@ -239,57 +290,66 @@ class HostSession:
             return self._lose(UNKNOWN_DEVICE)
         if answer[4] != key_id(psk):
             return self._lose(WRONG_KEY)
-        keys = SessionKeys(psk, self._hello, cbor.encode(answer[:5] + [b""]))
+        keys = SessionKeys(psk, self._hello, cbor.encode(answer[:5] + [b""] + answer[6:]))
         if not equal(answer[5], keys.device_proof):
             return self._lose(WRONG_KEY)
-        self._answered(now_ms)
+        self._answered(self._in_flight[0], now_ms)
         self._keys = keys
         self._device_id = device_id
         self._boot_id = answer[3]
         self.state = AUTH_SENT
-        self._send(frame.pack(Header(frame.AUTH, 0, 0, False), cbor.encode([keys.host_proof])), now_ms)
+        self._send_alone(frame.pack(Header(frame.AUTH, 0, 0, False), cbor.encode([keys.host_proof])), now_ms)
         return None
 
     def _on_auth_r(self, header: Header, sealed: bytes, now_ms: int) -> "Opened | Lost | None":
         answer = self._opened(header, sealed)
         if answer is None:
             return None
-        if len(answer) < 2 or answer[0] != 0:
+        if len(answer) < 4 or answer[0] != 0 or not all(isinstance(number, int) for number in answer[1:4]):
             return self._lose(MALFORMED)
-        self._answered(now_ms)
+        self._answered(self._in_flight[0], now_ms)
+        self._window = max(answer[2], 1)
+        self._credit_bytes = max(answer[3], frame.MTU_BYTES)
         self.state = OPEN
         return Opened(self._device_id, self._boot_id, answer[1:])
 
     def _on_reply(self, header: Header, sealed: bytes, now_ms: int) -> "Replied | Lost | None":
-        if header.counter != self._counter or not self._in_flight:
+        flight = next((flight for flight in self._in_flight if flight.counter == header.counter), None)
+        if flight is None:
             return None  # a second copy of an answer
         answer = self._opened(header, sealed)
         if answer is None:
             return None
-        if len(answer) != 3 or not isinstance(answer[0], int) or not isinstance(answer[1], int):
+        if len(answer) < 3 or not isinstance(answer[0], int) or not isinstance(answer[1], int):
             return self._lose(MALFORMED)
-        self._answered(now_ms)
-        return Replied(answer[0], answer[1], answer[2])
+        self._answered(flight, now_ms)
+        # The line keeps the order: what was sent before and is not answered, or its answer, was lost.
+        for earlier in self._in_flight:
+            if earlier.sent_ms <= flight.sent_ms and earlier.counter < flight.counter and not earlier.hurried:
+                earlier.hurried = True
+                self._repeat(earlier, now_ms)
+        self._fill(now_ms)
+        return Replied(flight.counter, answer[0], answer[1], answer[2])
 
     def _on_hint(self, header: Header, sealed: bytes) -> "Hinted | None":
         if header.counter <= self._hint_counter:
             return None
         hint = self._opened(header, sealed)
-        if hint is None or len(hint) != 2 or not isinstance(hint[0], int) or not isinstance(hint[1], int):
+        if hint is None or len(hint) < 2 or not isinstance(hint[0], int) or not isinstance(hint[1], int):
             return None
         self._hint_counter = header.counter
         return Hinted(hint[0], hint[1])
 
-    def _on_alert(self, body: bytes) -> "Lost | None":
-        # Anyone can send an alert, so it only makes us ask again: the next handshake proves who answers.
+    def _on_alert(self, body: bytes) -> None:
+        # Anyone can send an alert. It ends nothing by itself; it only shortens the wait for an answer that a
+        # keypad which has started anew will never give.
         alert = _list_of(body)
-        if alert is None or len(alert) != 2:
-            return None
+        if alert is None or len(alert) < 2:
+            return
         if alert[0] == UNKNOWN_HOST and self.state == HELLO_SENT:
-            return self._lose(NOT_ENROLLED)
-        if self.state == OPEN and self._in_flight:
-            return self._lose(RESTARTED)
-        return None
+            self._alert = NOT_ENROLLED
+        elif alert[0] == NO_SESSION and self.state == OPEN and self._in_flight:
+            self._alert = RESTARTED
 
     def _opened(self, header: Header, sealed: bytes) -> "list[Any] | None":
         if self._keys is None or header.session != self._keys.session:

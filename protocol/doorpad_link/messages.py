@@ -27,21 +27,6 @@ TIME_BEHIND = 10  # the offered time lies before what the keypad's journal has s
 TOO_BIG = 13
 INTERNAL = 14
 
-STATUS_NAMES = {
-    OK: "OK",
-    ALREADY: "ALREADY",
-    DUPLICATE: "DUPLICATE",
-    CONFLICT: "CONFLICT",
-    NO_SPACE: "NO_SPACE",
-    INVALID: "INVALID",
-    NOT_FOUND: "NOT_FOUND",
-    UNSUPPORTED: "UNSUPPORTED",
-    FLASH: "FLASH",
-    TIME_BEHIND: "TIME_BEHIND",
-    TOO_BIG: "TOO_BIG",
-    INTERNAL: "INTERNAL",
-}
-
 # Slot flags.
 MANAGED = 1
 ENABLED = 2

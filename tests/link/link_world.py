@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorpad_link.device import DeviceSession
-from doorpad_link.host import HostSession, Lost, Opened, Replied
+from doorpad_link.host import OPEN, HostSession, Lost, Opened, Replied
 
 DEVICE_ID = b"keypad-1"
 BOOT_ID = b"boot---1"
 HOST_ID = b"hub----1"
 PSK = bytes(range(100, 132))
-CAPABILITIES = [1024, 4096, 4, 12, "0.1.0"]
+CAPABILITIES = [1024, 4, 3584, 4096, 4, 12, "0.1.0"]
 OP_ADD = 17  # PING takes and returns anything: this world's keypad also notes the number it is given
 TO_DEVICE, TO_HOST = 0, 1
 
@@ -37,7 +37,7 @@ BAD = Faults(lose=0.1, flip=0.08, duplicate=0.1, reorder=0.1, truncate=0.08)
 
 
 def make_host(host_id: bytes = HOST_ID, psk: bytes | None = PSK, seed: int = 0) -> HostSession:
-    return HostSession(host_id, lambda device_id: psk, random.Random(f"host {seed}").randbytes)
+    return HostSession(host_id, lambda device_id: psk, random.Random(f"host {seed}").randbytes, byte_us=0)
 
 
 class Keypad:
@@ -83,6 +83,7 @@ class World:
 
     seed: int
     faults: Faults = Faults()
+    together: int = 1  # how many requests are under way at a time
     now_ms: int = 0
     harm: Counter[str] = field(default_factory=Counter)
     answered: list[int] = field(default_factory=list)
@@ -97,6 +98,7 @@ class World:
         self._order = 0
         self._device_ms = 0
         self._sessions = 0
+        self._under_way: list[int] = []
         self._restart_at_ms: int | None = None
         self._connect()
 
@@ -138,18 +140,27 @@ class World:
             match event:
                 case Replied(status=0, body=int(number)):
                     self.answered.append(number)
+                    self._under_way.remove(number)
                 case Lost(reason=reason):
                     self.losses[reason] += 1
+                    self._under_way.clear()
                     self._restart_at_ms = self.now_ms + 1000
                 case Opened():
                     pass
                 case other:
                     raise AssertionError(f"unexpected event {other!r}")
-        if not self.host.is_busy:
-            number = len(self.answered) + 1
+        while self.host.state == OPEN and self.host.unanswered < self.together:
+            number = self._next_number()
             self.attempts[number] += 1
+            self._under_way.append(number)
             self.host.request(OP_ADD, number, self.now_ms)
         self._flush()
+
+    def _next_number(self) -> int:
+        number = 1
+        while number in self.answered or number in self._under_way:
+            number += 1
+        return number
 
     def run_until(self, done: Callable[[], bool], limit_ms: int) -> bool:
         """Let virtual time pass until `done()`, at most `limit_ms`; tell whether it came to that."""

@@ -32,23 +32,26 @@ def _open() -> tuple[HostSession, Keypad]:
     return hub, keypad
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_requests_over_a_bad_cable_take_effect_once_and_in_order(seed):
+@pytest.mark.parametrize("together", [1, 4, 9])
+@pytest.mark.parametrize("seed", range(12))
+def test_requests_over_a_bad_cable_take_effect_once(seed, together):
     """Goal: a repeated request is one request. Method: add numbers over a spoilt cable, heal it, look at effects."""
-    world = World(seed, BAD)
-    assert world.run_until(lambda: len(world.answered) >= 40, limit_ms=3_600_000), world.losses
+    world = World(seed, BAD, together)
+    assert world.run_until(lambda: len(world.answered) >= 50 * together, limit_ms=3_600_000), world.losses
     world.faults = Faults()
-    target = len(world.answered) + 5
-    assert world.run_until(lambda: len(world.answered) >= target, limit_ms=30_000), "did not recover"
-    assert world.answered == list(range(1, target + 1))
+    target = set(range(1, max(world.answered) + 5))
+    assert world.run_until(lambda: target <= set(world.answered), limit_ms=30_000), "did not recover"
+    assert len(set(world.answered)) == len(world.answered)
     effects = Counter(world.keypad.effects)
     for number in world.answered:
         # Whoever asks anew in a new session may do it again, and knows that: within one session it is once.
         assert 1 <= effects[number] <= world.attempts[number], (number, effects[number])
-    first_seen = list(dict.fromkeys(world.keypad.effects))
-    assert first_seen == sorted(first_seen), "an older request took effect after a newer one"
+    if together == 1:
+        first_seen = list(dict.fromkeys(world.keypad.effects))
+        assert first_seen == sorted(first_seen), "an older request took effect after a newer one"
     assert set(world.harm) == {"lose", "flip", "duplicate", "reorder", "truncate"}, world.harm
-    assert world.keypad.session.forged == 0, "the cable's noise was taken for an attack"
+    if not world.losses:  # else a late AUTH of an earlier attempt may look forged; no serial line delivers one
+        assert world.keypad.session.forged == 0, "noise was taken for an attack"
 
 
 def test_bad_cable_repeats_and_drops_while_a_good_one_does_neither():
@@ -132,9 +135,14 @@ def test_wrong_key_is_told_as_such_and_opens_nothing():
 
 def test_hub_that_the_keypad_does_not_know_is_told_so():
     hub, keypad = make_host(host_id=b"stranger"), Keypad()
-    [lost] = handshake(hub, keypad)
-    assert isinstance(lost, Lost)
-    assert lost.reason == host.NOT_ENROLLED
+    assert handshake(hub, keypad) == []
+    events: list[Opened | Replied | Hinted | Lost] = []
+    while not events:  # told at once, believed when a repetition stays without another answer
+        wake_ms = hub.wake_at_ms()
+        assert wake_ms is not None
+        events = hub.on_time(wake_ms)
+        hub.receive(keypad.session.receive(hub.take_output(), 1000), wake_ms)
+    assert [event.reason for event in events] == [host.NOT_ENROLLED]
     assert not keypad.session.is_open
 
 
@@ -152,21 +160,88 @@ def test_every_reason_for_a_loss_has_words():
     assert all(LOST_REASONS.values())
 
 
-def test_restarted_keypad_says_that_it_knows_no_session():
+def test_restarted_keypad_is_believed_once_a_repetition_stays_unanswered_too():
     hub, _ = _open()
     hub.request(OP_ADD, 1, 0)
     restarted = Keypad(seed=2)
-    [lost] = hub.receive(restarted.session.receive(hub.take_output(), 1000), 0)
-    assert isinstance(lost, Lost)
-    assert lost.reason == host.RESTARTED
+    assert hub.receive(restarted.session.receive(hub.take_output(), 1000), 0) == []
+    events, sends = [], 1
+    while not events:
+        wake_ms = hub.wake_at_ms()
+        assert wake_ms is not None
+        events = hub.on_time(wake_ms)
+        if out := hub.take_output():
+            sends += 1
+            assert hub.receive(restarted.session.receive(out, 1000), wake_ms) == []
+    assert ([event.reason for event in events], sends) == ([host.RESTARTED], 2)
     assert restarted.effects == []
+
+
+def test_forged_alert_does_not_end_a_session_whose_keypad_still_answers():
+    hub, keypad = _open()
+    hub.request(OP_ADD, 1, 0)
+    request = hub.take_output()
+    forged = frame.pack(frame.Header(frame.ALERT, 0, 0, True), cbor2.dumps([1, BOOT_ID]))
+    assert hub.receive(forged, 0) == []
+    [reply] = hub.receive(keypad.session.receive(request, 10), 1)
+    assert isinstance(reply, Replied)
+    [reply] = exchange(hub, keypad, 2, 2)
+    assert (reply.body, keypad.effects) == (2, [1, 2])
+
+
+def test_window_of_the_keypad_bounds_what_is_in_flight():
+    hub, keypad = _open()
+    for number in range(10):
+        hub.request(OP_ADD, number, 0)
+    burst = hub.take_output()
+    assert (burst.count(b"\x00") // 2, hub.unanswered) == (4, 10)  # CAPABILITIES: 4 in flight
+    replies = hub.receive(keypad.session.receive(burst, 10), 5)
+    assert [reply.body for reply in replies] == [0, 1, 2, 3]
+    assert hub.take_output().count(b"\x00") // 2 == 4
+
+
+def test_receive_buffer_of_the_keypad_bounds_the_bytes_in_flight():
+    hub, _ = _open()
+    for _ in range(4):
+        hub.request(OP_ADD, bytes(998), 0)
+    assert len(hub.take_output()) <= 3584 < 4 * 1024  # CAPABILITIES: credit of 3,584 bytes
+    assert hub.unanswered == 4
+
+
+def test_request_whose_successor_is_answered_is_repeated_at_once():
+    hub, keypad = _open()
+    hub.request(OP_ADD, "lost", 0)
+    hub.take_output()
+    hub.request(OP_ADD, "second", 0)
+    [reply] = hub.receive(keypad.session.receive(hub.take_output(), 10), 7)
+    assert reply.body == "second"
+    again = hub.take_output()
+    assert again, "it waits for no timer"
+    [reply] = hub.receive(keypad.session.receive(again, 10), 9)
+    assert (reply.body, keypad.effects) == ("lost", ["second", "lost"])
+
+
+def test_request_far_behind_the_window_is_not_done():
+    """A host never has one so far back under way: whoever sends it has recorded it."""
+    hub, keypad = _open()
+    hub.request(OP_ADD, "old", 0)
+    old = hub.take_output()
+    wake_ms = hub.wake_at_ms()
+    assert wake_ms is not None
+    for number in range(40):
+        # The reply to each later one is withheld but for the last, so that the window stays open.
+        hub._window = 100
+        hub.request(OP_ADD, number, 0)
+    keypad.session.receive(hub.take_output(), 10)
+    assert keypad.session.receive(old, 10) == b""
+    assert keypad.effects == list(range(40))
 
 
 def test_request_beyond_the_mtu_is_refused_and_the_session_lives():
     hub, keypad = _open()
     with pytest.raises(ValueError, match="MTU"):
         hub.request(OP_ADD, bytes(2000), 0)
-    assert (hub.take_output(), hub.is_busy) == (b"", False)
+    assert (hub.take_output(), hub.unanswered) == (b"", 0)
     [reply] = exchange(hub, keypad, 7)
     assert (reply.status, reply.body) == (0, 7)
 
@@ -183,11 +258,7 @@ def test_largest_request_and_reply_fit_a_frame():
     assert (reply.status, reply.body) == (0, 8)
 
 
-def test_second_request_before_the_reply_and_one_before_the_session_are_misuse():
-    hub, _ = _open()
-    hub.request(OP_ADD, 1, 0)
-    with pytest.raises(RuntimeError):
-        hub.request(OP_ADD, 2, 0)
+def test_request_before_the_session_is_misuse():
     with pytest.raises(RuntimeError):
         make_host().request(OP_ADD, 1, 0)
 
@@ -233,7 +304,7 @@ def test_round_trip_is_measured_and_repetitions_measure_nothing():
 def test_request_that_is_no_list_of_operation_and_body_is_invalid():
     """The hub's own session cannot send one; a hub of another make can."""
     hub, keypad = _open()
-    for body in ([21], [21, 1, 2], 21, None, ["x", 1]):
+    for body in ([21], 21, None, ["x", 1]):
         keys = hub._keys
         assert keys is not None
         hub.request(OP_ADD, 1, 0)

@@ -9,7 +9,7 @@ import pytest
 import reference
 from doorpad_link import frame, host
 from doorpad_link.host import HostSession, Lost, Opened, Replied
-from link_world import BAD, BOOT_ID, HOST_ID, OP_ADD, TO_DEVICE, Keypad, World, exchange, handshake, make_host
+from link_world import BAD, HOST_ID, OP_ADD, TO_DEVICE, Keypad, World, exchange, handshake, make_host
 
 
 def _open() -> tuple[HostSession, Keypad]:
@@ -111,19 +111,6 @@ def test_forged_hello_auth_and_alert_leave_a_live_session_alone():
         assert isinstance(reply, Replied)
     assert keypad.session.forged == 2
     assert keypad.effects == [1] + [2] * 5
-
-
-def test_alert_during_a_request_only_makes_the_hub_ask_anew():
-    """Anyone can send an alert. It costs a handshake, proves nothing and ends nothing in the keypad."""
-    hub, keypad = _open()
-    hub.request(OP_ADD, 1, 0)
-    [lost] = hub.receive(_plain(reference.ALERT, [1, BOOT_ID], from_device=True), 0)
-    assert isinstance(lost, Lost)
-    assert lost.reason == host.RESTARTED
-    assert keypad.session.is_open
-    again = make_host(seed=1)
-    [opened] = handshake(again, keypad)
-    assert isinstance(opened, Opened)
 
 
 @pytest.mark.parametrize("kind", range(8))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from typing import Any
 
 import serial
 from doorpad_link import host
@@ -13,6 +14,7 @@ from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation
 from doorpad.link.port import open_port
 
 _READ_BYTES = 4096
+_BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
 _UNSENT_BYTES_MAX = 1 << 16  # of a port that takes nothing; more than all repetitions of one frame
 
 
@@ -28,13 +30,15 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         device_id = bytes.fromhex(serial_number)
         self._session = HostSession(
-            key.host_id, lambda offered: key.psk if offered == device_id else None, os.urandom
+            key.host_id,
+            lambda offered: key.psk if offered == device_id else None,
+            os.urandom,
+            _BITS_PER_BYTE * 1_000_000 // port.baudrate,
         )
         self._unsent = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._opened: asyncio.Future[Opened] = self._loop.create_future()
-        self._reply: asyncio.Future[Replied] | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._replies: dict[int, asyncio.Future[Replied]] = {}  # by number of the request
         self._down: LinkDown | None = None
         self.hinted = asyncio.Event()  # the keypad said that something changed, or the session is over
 
@@ -67,22 +71,25 @@ class Connection:
         return self._down
 
     async def request(self, op: int, body: object) -> tuple[int, object]:
-        """Send one request; return (status, body) of its reply.
+        """Send a request; return (status, body) of its reply. Requests made together are in flight together.
 
         Raises:
             LinkDown: the session was lost; whether the keypad did what was asked is not known.
         """
-        async with self._one_at_a_time:
-            if self._down is not None:
-                raise self._down
-            self._reply = self._loop.create_future()
-            self._session.request(op, body, _now_ms())
-            self._after_session()
-            reply = await self._reply
-            if reply.op != op:
-                self._end(ProtocolViolation(f"reply to operation {reply.op}, {op} was asked"))
-                raise self._down or NoSession("the session is over")
-            return reply.status, reply.body
+        if self._down is not None:
+            raise self._down
+        waiting: asyncio.Future[Replied] = self._loop.create_future()
+        number = self._session.request(op, body, _now_ms())
+        self._replies[number] = waiting
+        self._after_session()
+        try:
+            reply = await waiting
+        finally:
+            self._replies.pop(number, None)
+        if reply.op != op:
+            self._end(ProtocolViolation(f"reply to operation {reply.op}, {op} was asked"))
+            raise self._down or NoSession("the session is over")
+        return reply.status, reply.body
 
     def close(self) -> None:
         """Give the port back. Closing twice is fine."""
@@ -108,8 +115,9 @@ class Connection:
             if not self._opened.done():
                 self._opened.set_result(event)
         elif isinstance(event, Replied):
-            if self._reply is not None and not self._reply.done():
-                self._reply.set_result(event)
+            waiting = self._replies.get(event.number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(event)
         elif isinstance(event, Hinted):
             self.hinted.set()
         else:
@@ -160,8 +168,9 @@ class Connection:
         self._loop.remove_reader(self._port.fd)
         self._loop.remove_writer(self._port.fd)
         self._port.close()
-        for waiting in (self._opened, self._reply):
-            if waiting is not None and not waiting.done():
+        waits: list[asyncio.Future[Any]] = [self._opened, *self._replies.values()]
+        for waiting in waits:
+            if not waiting.done():
                 waiting.set_exception(reason)
                 waiting.exception()  # also where nobody waits: the reason stands in `down`
         self.hinted.set()

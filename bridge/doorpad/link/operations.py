@@ -13,8 +13,9 @@ from doorpad_link import messages
 
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
+from doorpad.link.names import STATUS_NAMES
 
-PUTS_MAX = 8  # a slot takes some 60 bytes of the 1,024 of a frame
+PUTS_MAX = 14  # a slot takes up to 66 bytes of the 1,024 of a frame
 DELETES_MAX = 32
 _NO_CODE = bytes(16)
 
@@ -44,6 +45,7 @@ class KeypadState:
     time_s: int | None
     boot: int
     uptime_ms: int
+    health: int  # bits HEALTH_ of messages.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Refused(ProtocolViolation):
 
     def __init__(self, op: int, status: int) -> None:
         self.status = status
-        super().__init__(f"operation {op} was refused: {messages.STATUS_NAMES.get(status, status)}")
+        super().__init__(f"operation {op} was refused: {STATUS_NAMES.get(status, status)}")
 
 
 def _is(value: object, *kinds: type | None) -> bool:
@@ -147,8 +149,8 @@ def _code_id(raw: bytes | None) -> str | None:
 
 def capabilities(value: list[object]) -> Capabilities:
     """Check what came with the opening of the session."""
-    _mtu, capacity, length_min, length_max, firmware, maker = _fields(
-        value, _INT, _INT, _INT, _INT, (str,), _INT
+    _mtu, _window, _credit, capacity, length_min, length_max, firmware, maker = _fields(
+        value, _INT, _INT, _INT, _INT, _INT, _INT, (str,), _INT
     )
     return Capabilities(capacity, length_min, length_max, firmware, maker)
 
@@ -173,9 +175,10 @@ async def state(connection: Connection) -> KeypadState:
         time_s,
         boot,
         uptime_ms,
+        health,
     ) = _fields(
         await _ask(connection, messages.OP_STATE, None),
-        *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT),
+        *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT, _INT),
     )
     return KeypadState(
         boot_id.hex(),
@@ -188,6 +191,7 @@ async def state(connection: Connection) -> KeypadState:
         time_s,
         boot,
         uptime_ms,
+        health,
     )
 
 

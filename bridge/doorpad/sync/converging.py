@@ -4,6 +4,7 @@ Every step is planned from the database, its intent is committed before the firs
 acknowledged is committed before the next step.
 """
 
+import asyncio
 import logging
 import secrets
 import time
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.link import operations
 from doorpad.link.connection import Connection
+from doorpad.link.names import STATUS_NAMES
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
 from doorpad.store.database import Database
 from doorpad.store.schema import AccessCode, Device, Slot
@@ -27,6 +29,7 @@ from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX
 log = logging.getLogger(__name__)
 
 _SLOT_MAX = 4096
+_WRITES_MAX = 4 * operations.PUTS_MAX  # as many frames as a keypad takes at once
 
 
 @dataclass
@@ -159,7 +162,7 @@ class Converger:
             )
             for write in writes
         ]
-        results = await operations.put(self.connection, sent)
+        results = await self._put(sent)
         pairs = list(zip(sent, results, strict=True))
         for write, result in pairs:
             if result.done:
@@ -167,6 +170,13 @@ class Converger:
         await self._learned([self._record(write, result) for write, result in pairs if result.done])
         await self._refused([(write, result) for write, result in pairs if not result.done])
         return results
+
+    async def _put(self, sent: list[SlotWrite]) -> list[SlotResult]:
+        """Send a few frames of slots at once: together they fill the keypad's window."""
+        size = operations.PUTS_MAX
+        frames = [sent[start : start + size] for start in range(0, len(sent), size)]
+        answers = await asyncio.gather(*(operations.put(self.connection, part) for part in frames))
+        return [result for answer in answers for result in answer]
 
     def _record(self, write: SlotWrite, result: SlotResult) -> SlotRecord:
         return SlotRecord(
@@ -213,11 +223,11 @@ class Converger:
             "device %s refused access code %s: %s",
             self.device_id,
             code.access_code_id,
-            messages.STATUS_NAMES.get(result.status, result.status),
+            STATUS_NAMES.get(result.status, result.status),
         )
 
 
 def _first_writes(todo: Plan) -> list[Write]:
     if any(not isinstance(action, Write) for action in todo.actions):
         return []  # clear and adopt first: they may make room
-    return [action for action in todo.actions if isinstance(action, Write)][: operations.PUTS_MAX]
+    return [action for action in todo.actions if isinstance(action, Write)][:_WRITES_MAX]

@@ -19,6 +19,7 @@ from doorpad.keyring import LinkKey
 from doorpad.link import operations
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, NoSession, PortGone, PortUnusable
+from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
@@ -69,6 +70,7 @@ class Keeper:
         self._woken = asyncio.Event()
         self._answered_at = time.monotonic()  # when the keypad last proved to be there
         self._clock_set_at = 0.0
+        self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
         self._settled_at = 0.0
 
@@ -227,7 +229,18 @@ class Keeper:
             async with self._database.write() as session:
                 device = await session.get_one(Device, self.device_id)
                 device.clock_trusted = state.time_s is not None
+        if state.health != self._health:
+            await self._tell_health(state.health)
         return state
+
+    async def _tell_health(self, health: int) -> None:
+        if health:
+            names = ", ".join(health_names(health))
+            log.warning("keypad %s reports about itself: %s", self._keypad.serial, names)
+        async with self._database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            device.health = health
+        self._health = health
 
     async def _settle_all(self, *, may_finish: bool) -> None:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""

@@ -1,0 +1,32 @@
+"""Words for the numbers of `doorpad_link.messages`. They stay here: on a keypad they would only take room."""
+
+from doorpad_link import messages
+
+STATUS_NAMES = {
+    messages.OK: "OK",
+    messages.ALREADY: "ALREADY",
+    messages.DUPLICATE: "DUPLICATE",
+    messages.CONFLICT: "CONFLICT",
+    messages.NO_SPACE: "NO_SPACE",
+    messages.INVALID: "INVALID",
+    messages.NOT_FOUND: "NOT_FOUND",
+    messages.UNSUPPORTED: "UNSUPPORTED",
+    messages.FLASH: "FLASH",
+    messages.TIME_BEHIND: "TIME_BEHIND",
+    messages.TOO_BIG: "TOO_BIG",
+    messages.INTERNAL: "INTERNAL",
+}
+
+_HEALTH_NAMES = {
+    messages.HEALTH_FLASH_WRITE: "flash_write_failed",
+    messages.HEALTH_BAD_SEGMENT: "flash_segment_bad",
+    messages.HEALTH_RECORD_LOST: "slot_record_lost",
+    messages.HEALTH_JOURNAL: "journal_entry_lost",
+    messages.HEALTH_IDENTITY: "identity_restored",
+    messages.HEALTH_CONFIG: "settings_refused",
+}
+
+
+def health_names(bits: int) -> list[str]:
+    """What a keypad reports to be wrong with it. A bit of a newer keypad is named by its number."""
+    return [_HEALTH_NAMES.get(1 << n, f"bit_{n}") for n in range(bits.bit_length()) if bits >> n & 1]
