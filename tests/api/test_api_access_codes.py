@@ -400,6 +400,24 @@ async def test_25_codes_come_in_three_pages_though_rows_come_and_go(
     assert len(await seam.access_codes.list(device_id=device_id)) == 25
 
 
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+async def test_url_of_the_next_page_leads_through_the_list(
+    world: World, http: httpx.AsyncClient, device_id: str, verb: str
+) -> None:
+    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
+    for number, id_ in enumerate(ids):
+        await world.add_code(device_id, id_, name="a&b=ü", code=f"{5000 + number}")
+    asked = {"access_code_ids": ids, "search": "&b=ü", "limit": 2}
+    how = {"params": asked} if verb == "GET" else {"json": asked}
+    page = (await http.request(verb, "/access_codes/list", **how)).json()
+    got = page["access_codes"]
+    while (url := page["pagination"]["next_page_url"]) is not None:
+        assert url.startswith(f"{world.server.url}/access_codes/list?")
+        page = (await http.get(url)).json()
+        got += page["access_codes"]
+    assert [code["access_code_id"] for code in got] == ids
+
+
 async def test_cursor_of_another_list_is_refused(
     world: World, http: httpx.AsyncClient, device_id: str
 ) -> None:
@@ -407,7 +425,7 @@ async def test_cursor_of_another_list_is_refused(
         await world.add_code(device_id, UNKNOWN[:-1] + str(number), code=f"471{number}")
     page = (await http.post("/access_codes/list", json={"device_id": device_id, "limit": 1})).json()
     cursor = page["pagination"]["next_page_cursor"]
-    assert page["pagination"] == {"has_next_page": True, "next_page_cursor": cursor, "next_page_url": None}
+    assert page["pagination"]["has_next_page"]
     other = await world.add_device("00112233445566bb")
     for body in [
         {"device_id": other, "page_cursor": cursor},

@@ -5,9 +5,9 @@ from uuid import UUID
 import msgspec
 
 from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
-from doorpad.api.code_objects import access_code_object, code_rows
+from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.errors import invalid_request
-from doorpad.api.paging import page
+from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids, Text
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, device_or_404
 from doorpad.store.schema import AccessCode
@@ -72,6 +72,20 @@ async def _list(service: Service, params: ListParams) -> Reply:
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/access_codes/get", READ, GetParams, _get),
-    Operation("/access_codes/list", READ, ListParams, _list),
+    Operation(
+        "/access_codes/get",
+        READ,
+        GetParams,
+        _get,
+        "Show one managed code, by its id or by device and PIN.",
+        {"access_code": AccessCodeObject},
+    ),
+    Operation(
+        "/access_codes/list",
+        READ,
+        ListParams,
+        _list,
+        "List the managed codes of a device, or those with the given ids.",
+        {"access_codes": list[AccessCodeObject], "pagination": Pagination},
+    ),
 )

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from doorpad.api import (
+    about,
     access_codes,
     attempts,
     code_changes,
@@ -23,6 +24,7 @@ from doorpad.api import (
 from doorpad.api.errors import ApiError, from_status, internal
 from doorpad.api.gate import Gate, request_id
 from doorpad.api.keys import ApiKeys
+from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
 from doorpad.api.service import AnyOperation, Bench, Changes, Service
 from doorpad.events.log import EventFeed
@@ -62,21 +64,27 @@ def create_app(
         feed: of the same database; tells when a code typed at a keypad has been read back.
     """
     service = Service(database=database, changes=changes, bench=bench, feed=feed, now_ms=now_ms)
+    public = about.handlers(OPERATIONS, database)
     app = Litestar(
-        route_handlers=[_handler(operation, service) for operation in OPERATIONS],
+        route_handlers=[*(_handler(operation, service) for operation in OPERATIONS), *public],
         exception_handlers={ApiError: _refused, HTTPException: _refused_by_framework, Exception: _failed},
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=None,
         logging_config=None,
     )
-    return Gate(app, keys)
+    return Gate(app, keys, about.PATHS)
 
 
 def _handler(operation: AnyOperation, service: Service) -> HTTPRouteHandler:
     @route(operation.path, http_method=list(operation.verbs), status_code=200)
     async def handle(request: _Request) -> Response[bytes]:
         params = decode(operation.params, request.scope["query_string"], await request.body())
-        return _json(200, {**await operation.run(service, params), "ok": True})
+        reply: dict[str, Any] = {**await operation.run(service, params), "ok": True}
+        pagination = reply.get("pagination")
+        if isinstance(pagination, Pagination):
+            listed_at = f"{str(request.base_url).rstrip('/')}{operation.path}"
+            reply["pagination"] = pagination.with_url(listed_at, params)
+        return _json(200, reply)
 
     return handle
 

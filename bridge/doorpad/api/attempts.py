@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_objects import access_code_object, code_rows
 from doorpad.api.errors import not_found
-from doorpad.api.paging import page
+from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
@@ -24,7 +24,7 @@ _EXPIRES_MS = 600_000  # as upstream
 _LIST_DEFAULT = 500
 
 
-class AttemptObject(msgspec.Struct, kw_only=True):
+class ActionAttemptObject(msgspec.Struct, kw_only=True):
     """Exactly one of `result` and `error` is an object once the attempt is not pending."""
 
     action_attempt_id: str
@@ -70,9 +70,9 @@ def begin_attempt(
 
 async def attempt_object(
     session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
-) -> AttemptObject:
+) -> ActionAttemptObject:
     """The attempt as it stands now. One about a code follows what its keypad is known to hold."""
-    made = AttemptObject(
+    made = ActionAttemptObject(
         action_attempt_id=attempt.action_attempt_id,
         action_type=attempt.action_type,
         doorpad={"created_at": iso(attempt.created_at_ms), "access_code_id": attempt.access_code_id},
@@ -145,6 +145,20 @@ async def _list(service: Service, params: ListParams) -> Reply:
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/action_attempts/get", READ, GetParams, _get),
-    Operation("/action_attempts/list", READ, ListParams, _list),
+    Operation(
+        "/action_attempts/get",
+        READ,
+        GetParams,
+        _get,
+        "Show how an action stands.",
+        {"action_attempt": ActionAttemptObject},
+    ),
+    Operation(
+        "/action_attempts/list",
+        READ,
+        ListParams,
+        _list,
+        "List actions.",
+        {"action_attempts": list[ActionAttemptObject], "pagination": Pagination},
+    ),
 )

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.attempts import attempt_object, begin_attempt
-from doorpad.api.code_objects import access_code_object, code_rows
+from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
+from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
@@ -332,7 +332,28 @@ def _changed(name: str, before: str | None, after: str | None) -> dict[str, Any]
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/access_codes/create", CREATE, CreateParams, _create),
-    Operation("/access_codes/update", REPLACE, UpdateParams, _update),
-    Operation("/access_codes/delete", REMOVE, DeleteParams, _delete),
+    Operation(
+        "/access_codes/create",
+        CREATE,
+        CreateParams,
+        _create,
+        "Make a code; it is on its way to the keypad when this answers.",
+        {"access_code": AccessCodeObject, "action_attempt": ActionAttemptObject},
+    ),
+    Operation(
+        "/access_codes/update",
+        REPLACE,
+        UpdateParams,
+        _update,
+        "Change a code; the old one opens until the keypad has replaced it.",
+        {"action_attempt": ActionAttemptObject},
+    ),
+    Operation(
+        "/access_codes/delete",
+        REMOVE,
+        DeleteParams,
+        _delete,
+        "Take a code off the keypad.",
+        {"action_attempt": ActionAttemptObject},
+    ),
 )

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api.conditions import ErrorObject, WarningObject, error_object
 from doorpad.api.device_objects import device_errors
 from doorpad.api.times import iso, iso_s
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
@@ -44,8 +45,8 @@ class AccessCodeObject(msgspec.Struct, kw_only=True):
     status: Status
     display_status: str
     pending_mutations: list[dict[str, Any]]
-    errors: list[dict[str, Any]]
-    warnings: list[dict[str, Any]] = []
+    errors: list[ErrorObject]
+    warnings: list[WarningObject] = []
     is_managed: bool = True
     is_scheduled_on_device: bool
     is_waiting_for_code_assignment: bool = False
@@ -73,8 +74,8 @@ class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True):
     ends_at: str | None
     status: Literal["set"] = "set"
     display_status: str = "Active"
-    errors: list[dict[str, Any]]
-    warnings: list[dict[str, Any]] = []
+    errors: list[ErrorObject]
+    warnings: list[WarningObject] = []
     is_managed: bool = False
     doorpad: dict[str, Any]
 
@@ -171,15 +172,9 @@ def _place(slot: Slot | None) -> dict[str, Any]:
     return {"slot": slot and slot.slot, "generation": slot and slot.version}
 
 
-def _errors(rows: CodeRows) -> list[dict[str, Any]]:
+def _errors(rows: CodeRows) -> list[ErrorObject]:
     own = [
-        {
-            **error.detail,
-            "error_code": error.error_code,
-            "message": error.message,
-            "created_at": iso(error.created_at_ms),
-            "is_access_code_error": True,
-        }
+        error_object(error.error_code, error.created_at_ms, message=error.message, detail=error.detail)
         for error in rows.errors
     ]
     return own + device_errors(rows.device)

@@ -4,16 +4,18 @@ from typing import Any
 
 import msgspec
 
+from doorpad.api.conditions import ErrorObject, WarningObject, error_object
 from doorpad.api.pins import length_bounds
 from doorpad.api.times import iso
+from doorpad.link.names import health_names
 from doorpad.store.schema import Device, Hub
 
 DEVICE_TYPE = "doorpad_keypad"
 MANUFACTURER = "doorpad"
 
 _LINK_ERRORS = {
-    "disconnected": ("device_disconnected", "Device is disconnected"),
-    "offline": ("device_offline", "Device is offline"),
+    "disconnected": "device_disconnected",
+    "offline": "device_offline",
 }
 
 
@@ -45,8 +47,8 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     location: None = None
     custom_metadata: dict[str, Any] = {}
     space_ids: list[str] = []
-    errors: list[dict[str, Any]]
-    warnings: list[dict[str, Any]] = []
+    errors: list[ErrorObject]
+    warnings: list[WarningObject] = []
     doorpad: dict[str, Any]
 
 
@@ -73,24 +75,17 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "generation": device.generation,
             "firmware": device.firmware,
             "clock_trusted": device.clock_trusted,
+            "health": health_names(device.health),
             "link_state": device.link_state,
         },
     )
 
 
-def device_errors(device: Device) -> list[dict[str, Any]]:
+def device_errors(device: Device) -> list[ErrorObject]:
     """The device's own errors; its access codes inherit them."""
     if device.link_state not in _LINK_ERRORS:
         return []
-    code, message = _LINK_ERRORS[device.link_state]
-    return [
-        {
-            "error_code": code,
-            "message": message,
-            "created_at": iso(device.link_changed_at_ms),
-            "is_device_error": True,
-        }
-    ]
+    return [error_object(_LINK_ERRORS[device.link_state], device.link_changed_at_ms)]
 
 
 def _properties(device: Device) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Select, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, device_object
+from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, DeviceObject, device_object
 from doorpad.api.errors import invalid_request, not_found
-from doorpad.api.paging import page
-from doorpad.api.params import Ids, Text, Texts
+from doorpad.api.paging import Pagination, page
+from doorpad.api.params import Ids, Metadata, Text, Texts
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, device_or_404
 from doorpad.api.times import instant_us
 from doorpad.store.schema import Device, Hub
@@ -39,6 +39,8 @@ class ListParams(msgspec.Struct, kw_only=True):
     # Nothing here belongs to a webview or a space: asked for one, the list is empty.
     connect_webview_id: UUID | None = None
     space_id: UUID | None = None
+    unstable_location_id: UUID | None = None
+    custom_metadata_has: Metadata | None = None
     # Accepted without effect.
     customer_key: str | None = None
     user_identifier_key: str | None = None
@@ -115,6 +117,8 @@ def _any_can_match(hub: Hub, params: ListParams) -> bool:
     return (
         params.connect_webview_id is None
         and params.space_id is None
+        and params.unstable_location_id is None
+        and not params.custom_metadata_has
         and str(params.connected_account_id or hub.connected_account_id) == hub.connected_account_id
         and (accounts is None or hub.connected_account_id in map(str, accounts))
         and (params.device_type or DEVICE_TYPE) == DEVICE_TYPE
@@ -124,8 +128,31 @@ def _any_can_match(hub: Hub, params: ListParams) -> bool:
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/devices/get", READ, GetParams, _get),
-    Operation("/devices/list", READ, ListParams, _list),
-    Operation("/locks/get", READ, GetParams, _get_lock),
-    Operation("/locks/list", READ, ListParams, _list_locks),
+    Operation(
+        "/devices/get", READ, GetParams, _get, "Show one keypad, by id or name.", {"device": DeviceObject}
+    ),
+    Operation(
+        "/devices/list",
+        READ,
+        ListParams,
+        _list,
+        "List the keypads.",
+        {"devices": list[DeviceObject], "pagination": Pagination},
+    ),
+    Operation(
+        "/locks/get",
+        READ,
+        GetParams,
+        _get_lock,
+        "Show one keypad, by id or name.",
+        {"device": DeviceObject, "lock": DeviceObject},
+    ),
+    Operation(
+        "/locks/list",
+        READ,
+        ListParams,
+        _list_locks,
+        "List the keypads.",
+        {"devices": list[DeviceObject], "locks": list[DeviceObject], "pagination": Pagination},
+    ),
 )

@@ -3,6 +3,7 @@
 It stands outside the web framework, so that a stranger learns nothing, not even which paths exist.
 """
 
+from collections.abc import Collection
 from contextvars import ContextVar
 from uuid import uuid4
 
@@ -17,11 +18,12 @@ request_id: ContextVar[str] = ContextVar("request_id")
 
 
 class Gate:
-    """An ASGI application in front of another."""
+    """An ASGI application in front of another. `public`: paths that need no key."""
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, public: Collection[str]) -> None:
         self._app = app
         self._keys = keys
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -35,7 +37,7 @@ class Gate:
                 message["headers"] = [*message["headers"], (b"seam-request-id", id_.encode())]
             await send(message)
 
-        if self._keys.accept(_bearer(scope)):
+        if scope["path"] in self._public or self._keys.accept(_bearer(scope)):
             await self._app(scope, receive, send_with_id)
         else:
             await _refuse(errors.unauthorized(), send_with_id)

@@ -1,14 +1,15 @@
 """/workspaces and /connected_accounts: the installation and its hub, of which there is one each."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select
 
+from doorpad.api.conditions import ErrorObject, WarningObject
 from doorpad.api.errors import invalid_request, not_found
-from doorpad.api.paging import page
-from doorpad.api.params import Text
+from doorpad.api.paging import Pagination, page
+from doorpad.api.params import Metadata, Text
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
 from doorpad.store.schema import Device, Hub
@@ -32,41 +33,53 @@ class ListAccountsParams(msgspec.Struct, kw_only=True):
     page_cursor: str | None = None
     # The account belongs to no space: asked for one, the list is empty.
     space_id: UUID | None = None
+    custom_metadata_has: Metadata | None = None
     # Accepted without effect.
     customer_key: str | None = None
     user_identifier_key: str | None = None
 
 
-async def _workspace(service: Service) -> dict[str, Any]:
+class WorkspaceObject(msgspec.Struct, kw_only=True):
+    workspace_id: str
+    name: str = _NAME
+    company_name: str = _NAME
+    is_sandbox: bool
+    is_suspended: bool = False
+    connect_partner_name: str | None = None
+    connect_webview_customization: dict[str, Any] = {}
+    is_publishable_key_auth_enabled: bool = False
+
+
+class ConnectedAccountObject(msgspec.Struct, kw_only=True):
+    """The hub."""
+
+    connected_account_id: str
+    workspace_id: str
+    account_type: str = "doorpad_hub"
+    account_type_display_name: str = "doorpad hub"
+    display_name: str
+    created_at: str
+    automatically_manage_new_devices: bool = True
+    accepted_capabilities: tuple[Literal["lock"], ...] = ("lock",)
+    custom_metadata: dict[str, str | bool] = {}
+    errors: list[ErrorObject] = []
+    warnings: list[WarningObject] = []
+
+
+async def _workspace(service: Service) -> WorkspaceObject:
     hub = await service.database.hub()
     async with service.database.read() as session:
         real = await session.scalar(select(func.count()).select_from(Device).where(~Device.simulated))
-    return {
-        "workspace_id": hub.workspace_id,
-        "name": _NAME,
-        "company_name": _NAME,
-        "is_sandbox": real == 0,
-        "is_suspended": False,
-        "connect_partner_name": None,
-        "connect_webview_customization": {},
-        "is_publishable_key_auth_enabled": False,
-    }
+    return WorkspaceObject(workspace_id=hub.workspace_id, is_sandbox=real == 0)
 
 
-def _account(hub: Hub) -> dict[str, Any]:
-    return {
-        "connected_account_id": hub.connected_account_id,
-        "workspace_id": hub.workspace_id,
-        "account_type": "doorpad_hub",
-        "account_type_display_name": "doorpad hub",
-        "display_name": f"Hub {hub.connected_account_id[:8]}",
-        "created_at": iso(hub.created_at_ms),
-        "automatically_manage_new_devices": True,
-        "accepted_capabilities": ["lock"],
-        "custom_metadata": {},
-        "errors": [],
-        "warnings": [],
-    }
+def _account(hub: Hub) -> ConnectedAccountObject:
+    return ConnectedAccountObject(
+        connected_account_id=hub.connected_account_id,
+        workspace_id=hub.workspace_id,
+        display_name=f"Hub {hub.connected_account_id[:8]}",
+        created_at=iso(hub.created_at_ms),
+    )
 
 
 async def _get_workspace(service: Service, _params: NoParams) -> Reply:
@@ -92,14 +105,43 @@ async def _list_accounts(service: Service, params: ListAccountsParams) -> Reply:
     found = (
         wanted.after is None
         and params.space_id is None
-        and (params.search or "").lower() in account["display_name"].lower()
+        and not params.custom_metadata_has
+        and (params.search or "").lower() in account.display_name.lower()
     )
     return {"connected_accounts": [account] if found else [], "pagination": wanted.pagination([])}
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/workspaces/get", READ, NoParams, _get_workspace),
-    Operation("/workspaces/list", READ, NoParams, _list_workspaces),
-    Operation("/connected_accounts/get", READ, GetAccountParams, _get_account),
-    Operation("/connected_accounts/list", READ, ListAccountsParams, _list_accounts),
+    Operation(
+        "/workspaces/get",
+        READ,
+        NoParams,
+        _get_workspace,
+        "Show this installation.",
+        {"workspace": WorkspaceObject},
+    ),
+    Operation(
+        "/workspaces/list",
+        READ,
+        NoParams,
+        _list_workspaces,
+        "List this one installation.",
+        {"workspaces": list[WorkspaceObject]},
+    ),
+    Operation(
+        "/connected_accounts/get",
+        READ,
+        GetAccountParams,
+        _get_account,
+        "Show the hub.",
+        {"connected_account": ConnectedAccountObject},
+    ),
+    Operation(
+        "/connected_accounts/list",
+        READ,
+        ListAccountsParams,
+        _list_accounts,
+        "List the one hub.",
+        {"connected_accounts": list[ConnectedAccountObject], "pagination": Pagination},
+    ),
 )

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from sqlalchemy import Select, tuple_
@@ -28,7 +30,20 @@ _CURSOR = msgspec.json.Decoder(_Cursor)
 class Pagination(msgspec.Struct):
     has_next_page: bool
     next_page_cursor: str | None
-    next_page_url: None = None  # the cursor is enough for the SDKs
+    next_page_url: str | None = None
+
+    def with_url(self, listed_at: str, params: msgspec.Struct) -> "Pagination":
+        """With the URL of the next page, for clients that follow it instead of sending the cursor.
+
+        Args:
+            listed_at: the list's own URL, without a query.
+            params: what this page was asked for with.
+        """
+        if self.next_page_cursor is None:
+            return self
+        asked = msgspec.to_builtins(params) | {"page_cursor": self.next_page_cursor}
+        query = urlencode([pair for name, value in asked.items() for pair in _query(name, value)])
+        return msgspec.structs.replace(self, next_page_url=f"{listed_at}?{query}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +74,31 @@ class Page:
         return Pagination(True, base64.b64encode(msgspec.json.encode(cursor)).decode())
 
 
+def _query(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The pairs that say `name` is `value`, as the SDKs write them."""
+    if isinstance(value, list):
+        yield from ((name, str(it)) for it in value) if value else [(name, "")]
+    elif isinstance(value, dict):
+        for key, it in value.items():
+            yield from _query(f"{name}.{key}", it)
+    elif isinstance(value, bool):
+        yield name, str(value).lower()
+    elif value is not None:
+        yield name, str(value)
+
+
 def page_limit(limit: float | None, default: int) -> int:
     """The rows of a page; more than the default is cut to it. Raises ApiError 400 on `limit`."""
     if limit is None:
         return default
-    if not math.isfinite(limit) or limit < 1 or limit != int(limit):
-        raise invalid_field("limit", "must be a whole number of 1 or more")
-    return min(int(limit), default)
+    return min(whole("limit", limit, 1), default)
+
+
+def whole(field: str, number: float, least: int) -> int:
+    """The number as an integer that fits a statement. Raises ApiError 400 on `field`."""
+    if not math.isfinite(number) or number < least or number != int(number):
+        raise invalid_field(field, f"must be a whole number of {least} or more")
+    return min(int(number), 2**63 - 1)
 
 
 def page(params: msgspec.Struct, *, limit: float | None, cursor: str | None, default: int) -> Page:

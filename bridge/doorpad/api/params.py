@@ -21,6 +21,7 @@ P = TypeVar("P", bound=msgspec.Struct)
 Text = Annotated[str, msgspec.Meta(max_length=255)]
 Texts = Annotated[list[Text], msgspec.Meta(max_length=1_000)]
 Ids = Annotated[list[UUID], msgspec.Meta(max_length=10_000)]
+Metadata = Annotated[dict[Text, Text | bool], msgspec.Meta(max_length=50)]
 
 _STRICT = "_strict"  # SDKs add it to each query: refuse parameters this path does not know
 
@@ -29,6 +30,7 @@ _STRICT = "_strict"  # SDKs add it to each query: refuse parameters this path do
 class _Field:
     type: Any
     is_list: bool
+    is_dict: bool
     required: bool
 
 
@@ -88,6 +90,10 @@ def _from_query(fields: dict[str, _Field], query: bytes) -> dict[str, Any]:
     for key, values in pairs.items():
         name = key.removesuffix("[]")
         field = fields.get(name if not strict else key)
+        outer, dot, inner = key.partition(".")
+        if dot and outer in fields and fields[outer].is_dict:
+            raw.setdefault(outer, {})[inner] = values[-1]
+            continue
         if field is None:
             if strict:
                 # The name is not repeated: it may be a value that slipped out of its place.
@@ -109,15 +115,16 @@ def _fields(type_: type[msgspec.Struct]) -> dict[str, _Field]:
         given = [t for t in _alternatives(field.type) if t is not msgspec.UnsetType]
         fields[field.name] = _Field(
             type=Union[tuple(given)],  # noqa: UP007 (built at run time)
-            is_list=any(_is_list(t) for t in given),
+            is_list=any(_is_a(list, t) for t in given),
+            is_dict=any(_is_a(dict, t) for t in given),
             required=field.required,
         )
     return fields
 
 
-def _is_list(type_: Any) -> bool:
+def _is_a(kind: type, type_: Any) -> bool:
     bare = get_args(type_)[0] if get_origin(type_) is Annotated else type_
-    return get_origin(bare) is list
+    return get_origin(bare) is kind
 
 
 def _alternatives(type_: Any) -> tuple[Any, ...]:

@@ -58,12 +58,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[P]):
-    """One path: the verbs it answers to, its parameters, and the function that gives the reply's keys."""
+    """One path: the verbs it answers to, its parameters, and the function that gives the reply's keys.
+
+    `replies`: those keys and their types; `ok` comes on top.
+    """
 
     path: str
     verbs: tuple[Verb, ...]
     params: type[P]
     run: Callable[[Service, P], Awaitable[Reply]]
+    summary: str
+    replies: Mapping[str, Any]
 
 
 AnyOperation = Operation[Any]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from doorpad.api.attempts import attempt_object, begin_attempt
+from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
 from doorpad.api.code_objects import UnmanagedAccessCodeObject, code_rows, unmanaged_access_code_object
 from doorpad.api.errors import ApiError, invalid_field, not_simulated, unavailable
 from doorpad.api.params import Text
@@ -135,13 +135,36 @@ async def _with_hands(device_id: str, action: Awaitable[None]) -> None:
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/locks/simulate/keypad_code_entry", CREATE, EntryParams, _enter_code),
-    Operation("/devices/simulate/connect", CREATE, CableParams, _connect),
-    Operation("/devices/simulate/disconnect", CREATE, CableParams, _disconnect),
+    Operation(
+        "/locks/simulate/keypad_code_entry",
+        CREATE,
+        EntryParams,
+        _enter_code,
+        "Press the keys of a code at an emulated keypad.",
+        {"action_attempt": ActionAttemptObject},
+    ),
+    Operation(
+        "/devices/simulate/connect",
+        CREATE,
+        CableParams,
+        _connect,
+        "Plug the cable of an emulated keypad in.",
+        {},
+    ),
+    Operation(
+        "/devices/simulate/disconnect",
+        CREATE,
+        CableParams,
+        _disconnect,
+        "Pull the cable of an emulated keypad out.",
+        {},
+    ),
     Operation(
         "/access_codes/simulate/create_unmanaged_access_code",
         CREATE,
         CreateUnmanagedParams,
         _create_unmanaged,
+        "Program a code at an emulated keypad, as a person with the master PIN would.",
+        {"access_code": UnmanagedAccessCodeObject},
     ),
 )

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import msgspec
 
-from doorpad.api.attempts import attempt_object, begin_attempt
+from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
 from doorpad.api.code_changes import DeleteParams, remove_code
 from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
-from doorpad.api.code_objects import code_rows, unmanaged_access_code_object
+from doorpad.api.code_objects import UnmanagedAccessCodeObject, code_rows, unmanaged_access_code_object
 from doorpad.api.errors import invalid_field, not_found
-from doorpad.api.paging import page
+from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Text
 from doorpad.api.service import (
     CHANGE,
@@ -132,9 +132,44 @@ async def _delete(service: Service, params: DeleteUnmanagedParams) -> Reply:
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/access_codes/unmanaged/get", READ, GetParams, _get),
-    Operation("/access_codes/unmanaged/list", READ, ListParams, _list),
-    Operation("/access_codes/unmanaged/update", CHANGE, UpdateParams, _update),
-    Operation("/access_codes/unmanaged/convert_to_managed", CHANGE, ConvertParams, _convert),
-    Operation("/access_codes/unmanaged/delete", REMOVE, DeleteUnmanagedParams, _delete),
+    Operation(
+        "/access_codes/unmanaged/get",
+        READ,
+        GetParams,
+        _get,
+        "Show one code that another hand put on the keypad.",
+        {"access_code": UnmanagedAccessCodeObject},
+    ),
+    Operation(
+        "/access_codes/unmanaged/list",
+        READ,
+        ListParams,
+        _list,
+        "List the codes that other hands put on a keypad.",
+        {"access_codes": list[UnmanagedAccessCodeObject], "pagination": Pagination},
+    ),
+    Operation(
+        "/access_codes/unmanaged/update",
+        CHANGE,
+        UpdateParams,
+        _update,
+        "Take over a code that another hand put on the keypad.",
+        {},
+    ),
+    Operation(
+        "/access_codes/unmanaged/convert_to_managed",
+        CHANGE,
+        ConvertParams,
+        _convert,
+        "Take over a code that another hand put on the keypad; it keeps its id and never stops to open.",
+        {"action_attempt": ActionAttemptObject},
+    ),
+    Operation(
+        "/access_codes/unmanaged/delete",
+        REMOVE,
+        DeleteUnmanagedParams,
+        _delete,
+        "Take a code off the keypad that another hand put there.",
+        {"action_attempt": ActionAttemptObject},
+    ),
 )

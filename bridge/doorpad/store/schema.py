@@ -74,6 +74,7 @@ class Device(Base):
     link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)
     clock_trusted: Mapped[bool] = mapped_column(default=False, server_default=false())
     firmware: Mapped[str | None] = mapped_column(String)
+    health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
 
 
 class Slot(Base):
