@@ -17,6 +17,7 @@ STATE = KeypadState(
     time_s=None,
     boot=5,
     uptime_ms=100_000,
+    health=0,
 )
 ENTRY = JournalRecord(
     sequence=9,
