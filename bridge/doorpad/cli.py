@@ -214,5 +214,33 @@ def emulate(
     _run(work())
 
 
+@app.command(
+    "change-key", epilog="Example: doorpad change-key 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml"
+)
+def change_key(
+    serial: Annotated[str, typer.Argument(help="Serial number of the keypad, as in the configuration.")],
+    config: Annotated[Path, typer.Option(help="The configuration.")] = Path("doorpad.toml"),
+) -> None:
+    """Give a keypad a new link key, over the link. Stop its bridge first: it holds the port."""
+
+    async def work() -> None:
+        from doorpad import config as configuration
+        from doorpad.link.rotation import change_key as change
+        from doorpad.store.database import Database
+
+        settings = configuration.load(config)
+        keypad = next((keypad for keypad in settings.keypads if keypad.serial == serial), None)
+        if keypad is None:
+            raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
+        database = await Database.open(settings.data)
+        try:
+            await change(keypad.port, keypad.baud, settings.data / "keys", serial)
+        finally:
+            await database.close()
+        print(f"keypad {serial} has a new key", flush=True)
+
+    _run(work())
+
+
 def main() -> None:
     app()

@@ -65,6 +65,9 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as undo:
         database = await Database.open(config.data)
         undo.push_async_callback(database.close)
+        keys = config.data / "keys"
+        for keypad in config.keypads:
+            keyring.load(keys, keypad.serial)  # a key that is missing is told now, not at the first session
         keypads = [
             KeypadPort(
                 serial=keypad.serial,
@@ -72,7 +75,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
                 port=keypad.port,
                 baud=keypad.baud,
                 simulated=keypad.control is not None,
-                key=keyring.load(config.data / "keys", keypad.serial),
+                keys=keys,
             )
             for keypad in config.keypads
         ]

@@ -1,6 +1,7 @@
 """The keys that this hub shares with its keypads: one file a keypad, readable by its owner alone.
 
     <serial>.key    "<host_id: 16 hex digits> <key: 64 hex digits>"
+    <serial>.next   the same, while a key is being changed
 
 The host id names this hub to the keypad, so that a keypad with the keys of two hubs takes the right one.
 """
@@ -13,6 +14,7 @@ from typing import ClassVar
 from doorpad.errors import DoorpadError, NextStep
 
 _SUFFIX = ".key"
+_NEXT = ".next"  # agreed with the keypad and perhaps not proven yet
 
 
 class KeyUnusable(DoorpadError):
@@ -36,8 +38,26 @@ class LinkKey:
 def save(folder: Path, serial: str, key: LinkKey) -> None:
     """Write a key, whole or not at all."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / (serial + _SUFFIX)
-    new = path.with_suffix(".new")
+    _write(folder / (serial + _SUFFIX), key)
+
+
+def save_next(folder: Path, serial: str, key: LinkKey) -> None:
+    """Keep the key that is to follow, beside the present one."""
+    _write(folder / (serial + _NEXT), key)
+
+
+def promote(folder: Path, serial: str) -> None:
+    """The following key was proven: it replaces the present one."""
+    (folder / (serial + _NEXT)).replace(folder / (serial + _SUFFIX))
+
+
+def drop_next(folder: Path, serial: str) -> None:
+    """The present key still holds, so the change did not come about."""
+    (folder / (serial + _NEXT)).unlink(missing_ok=True)
+
+
+def _write(path: Path, key: LinkKey) -> None:
+    new = path.with_suffix(path.suffix + ".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "w") as file:
         file.write(f"{key.host_id.hex()} {key.psk.hex()}\n")
@@ -52,7 +72,16 @@ def load(folder: Path, serial: str) -> LinkKey:
     Raises:
         KeyUnusable: missing, readable by others, of another form, or too regular to be a random key.
     """
-    path = folder / (serial + _SUFFIX)
+    return _read(folder / (serial + _SUFFIX))
+
+
+def load_next(folder: Path, serial: str) -> LinkKey | None:
+    """Read the key of a change that was interrupted, if there is one. Raises KeyUnusable."""
+    path = folder / (serial + _NEXT)
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> LinkKey:
     try:
         mode = path.stat().st_mode
         text = path.read_text("ascii")

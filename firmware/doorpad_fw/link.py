@@ -2,10 +2,14 @@
 
 import asyncio
 import os
+import sys
 
+from doorpad_link import messages
 from doorpad_link.device import DeviceSession
 from micropython import const
 from time import ticks_diff, ticks_ms
+
+from doorpad_fw import key_change
 
 RX_BUFFER_BYTES = const(4096)  # what comes while a flash erase stops the loop for 45 ms must fit
 RX_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
@@ -24,9 +28,29 @@ class Link:
         self._slots = slots
         self._journal = journal
         self._changed = asyncio.Event()
+        self._identity = identity
+        self._serve = serve
         self._session = DeviceSession(
-            identity.device_id, boot_id, identity.hosts, capabilities, os.urandom, serve
+            identity.device_id, boot_id, identity.hosts, capabilities, os.urandom, self._answer
         )
+        self._session.following = identity.following
+        self._session.on_proven = self._key_proven
+
+    def _answer(self, maker, op, body):
+        if op != messages.OP_NEXT_KEY:
+            return self._serve(maker, op, body)
+        try:
+            host_id, host_public = body
+            public = key_change.begin(self._identity, maker, host_id, host_public)
+        except (TypeError, ValueError) as error:
+            sys.print_exception(error)
+            return messages.INVALID, None
+        self._session.following = self._identity.following
+        return messages.OK, public
+
+    def _key_proven(self):
+        key_change.finish(self._identity)
+        self._session.following = None
 
     def changed(self):
         """Tell the host, when it can be told, that table or journal moved on."""

@@ -62,7 +62,12 @@ class DeviceSession:
         self._serve = serve
         self._splitter = frame.Splitter()
         self._answer_credit_ms = _ANSWER_CREDIT_MS_MAX
-        self._offer: tuple[SessionKeys, int] | None = None  # of the newest HELLO, until AUTH proves the key
+        # (maker, host_id, key) of a key that is to replace a host's, and who is to be told once it is proven.
+        self.following: tuple[int, bytes, bytes] | None = None
+        self.on_proven: Callable[[], None] | None = None
+        self._offer: tuple[SessionKeys, int, bool] | None = (
+            None  # of the newest HELLO, until AUTH proves the key
+        )
         self._keys: SessionKeys | None = None
         self._maker = 0
         self._auth: bytes | None = None  # the AUTH body that opened the session, and the reply to it
@@ -123,19 +128,26 @@ class DeviceSession:
             or not _is_bytes(hello[3], HOST_ID_BYTES)
         ):
             return b""
-        host_ids = [host_id for host_id, _ in self._hosts]
-        if hello[3] not in host_ids:
+        found = self._key_of(hello[3])
+        if found is None:
             return self._alert(UNKNOWN_HOST)
-        place = host_ids.index(hello[3])
-        psk = self._hosts[place][1]
+        maker, psk, is_new = found
         if not self._may_answer():
             return b""
         nonce = self._random_bytes(NONCE16_BYTES)
         answer = [PROTO, nonce, self._device_id, self._boot_id, key_id(psk), b""]
         keys = SessionKeys(psk, body, cbor.encode(answer))
         answer[5] = keys.device_proof
-        self._offer = (keys, place + 1)
+        self._offer = (keys, maker, is_new)
         return _plain(frame.HELLO_R, answer)
+
+    def _key_of(self, host_id: bytes) -> "tuple[int, bytes, bool] | None":
+        if self.following is not None and self.following[1] == host_id:
+            return self.following[0], self.following[2], True
+        for place, (known, key) in enumerate(self._hosts):
+            if known == host_id:
+                return place + 1, key, False
+        return None
 
     def _on_auth(self, body: bytes) -> bytes:
         if body == self._auth:
@@ -143,10 +155,12 @@ class DeviceSession:
         auth = _list_of(body, 1)
         if self._offer is None or auth is None or not _is_bytes(auth[0], PROOF_BYTES):
             return b""
-        keys, maker = self._offer
+        keys, maker, is_new = self._offer
         if not equal(auth[0], keys.host_proof):
             self.forged += 1
             return b""
+        if is_new and self.on_proven is not None:
+            self.on_proven()  # on flash before the host hears of it
         # Only now does a live session give way: a forged HELLO must not be able to end one.
         self._offer = None
         self._keys = keys

@@ -27,6 +27,16 @@ def key_id(psk: bytes) -> bytes:
     return sha256(b"doorpad key id" + psk)[:4]
 
 
+def next_key(psk: bytes, shared: bytes, host_id: bytes, host_public: bytes, device_public: bytes) -> bytes:
+    """The key that follows `psk`, 32 bytes, from a fresh X25519 secret and everything both sides said.
+
+    Who recorded the line and has the old key lacks `shared`; who could break X25519 lacks the old key.
+    """
+    return expand(
+        extract(psk, shared), _LABEL + b"next key" + host_id + host_public + device_public, PSK_BYTES
+    )
+
+
 class SessionKeys:
     """What both sides derive from one HELLO and HELLO_R: proofs, session number, and one key a direction."""
 

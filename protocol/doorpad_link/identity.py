@@ -1,6 +1,10 @@
 """What makes a keypad this keypad: written once when it is commissioned, kept outside of the slot log.
 
-    CBOR [version, device_id[8], device_key[32], master_tag[32], [[host_id[8], key[32]], ... up to 4]] | CRC-32
+    CBOR [version, device_id[8], device_key[32], master_tag[32],
+          [[host_id[8], key[32]], ... up to 4], next] | CRC-32
+
+`next` is null, or [maker, host_id[8], key[32]]: a key that is to replace the one of the host `maker`, and has
+not been proven yet. Until it is, both work.
 
 `device_key` encrypts PINs at rest and keys their tags. The master PIN is kept only as a tag under it.
 """
@@ -15,7 +19,7 @@ HOSTS_MAX = 4
 
 
 class Identity:
-    """`hosts`: list of (host_id, key)."""
+    """`hosts`: list of (host_id, key); `following`: (maker, host_id, key) of a key not proven yet, or None."""
 
     def __init__(
         self, device_id: bytes, device_key: bytes, master_tag: bytes, hosts: "list[tuple[bytes, bytes]]"
@@ -24,6 +28,14 @@ class Identity:
         self.device_key = device_key
         self.master_tag = master_tag
         self.hosts = hosts
+        self.following: tuple[int, bytes, bytes] | None = None
+
+    def promote(self) -> None:
+        """The following key was proven: it takes its place."""
+        if self.following is not None:
+            maker, host_id, key = self.following
+            self.hosts[maker - 1] = (host_id, key)
+            self.following = None
 
 
 def pin_tag(device_key: bytes, pin: bytes) -> bytes:
@@ -39,6 +51,7 @@ def pack(identity: Identity) -> bytes:
             identity.device_key,
             identity.master_tag,
             [[host_id, key] for host_id, key in identity.hosts],
+            list(identity.following) if identity.following else None,
         ]
     )
     return body + binascii.crc32(body).to_bytes(4, "big")
@@ -52,7 +65,7 @@ def unpack(data: bytes) -> "Identity | None":
         value = cbor.decode(data[:-4])
     except cbor.CborError:
         return None
-    if not (isinstance(value, list) and len(value) == 5 and value[0] == _VERSION):
+    if not (isinstance(value, list) and len(value) == 6 and value[0] == _VERSION):
         return None
     sizes = [isinstance(part, bytes) and len(part) for part in value[1:4]]
     if sizes != [8, 32, 32] or not isinstance(value[4], list) or len(value[4]) > HOSTS_MAX:
@@ -64,4 +77,14 @@ def unpack(data: bytes) -> "Identity | None":
         ):
             return None
         hosts.append((host[0], host[1]))
-    return Identity(value[1], value[2], value[3], hosts)
+    found = Identity(value[1], value[2], value[3], hosts)
+    following = value[5]
+    if following is not None:
+        if not (
+            isinstance(following, list) and len(following) == 3 and following[0] in range(1, len(hosts) + 1)
+        ):
+            return None
+        if [isinstance(part, bytes) and len(part) for part in following[1:]] != [8, 32]:
+            return None
+        found.following = (following[0], following[1], following[2])
+    return found

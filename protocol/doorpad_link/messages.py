@@ -12,6 +12,7 @@ OP_DEL = 22
 OP_ADOPT = 25
 OP_SINCE = 24
 OP_EVENTS = 30
+OP_NEXT_KEY = 40
 
 # Statuses: the second element of a reply, and of each slot's own result.
 OK = 0
@@ -30,10 +31,11 @@ INTERNAL = 14
 # Slot flags.
 MANAGED = 1
 ENABLED = 2
-DURESS = 4
-SINGLE_USE = 8
+DURESS = 4  # opens as any other, and the journal says that whoever entered it was forced to
+SINGLE_USE = 8  # opens once: SPENT is on flash before the strike moves
 FROM_KEYPAD = 16
 TIME_BOUND = 32
+SPENT = 64  # set by the keypad alone; a new PUT of the slot begins anew
 
 # Who made a slot's newest record: the keypad itself, or a host by its place (1 to 4) among the keys.
 MAKER_KEYPAD = 0
@@ -60,6 +62,9 @@ TOO_LATE = 3
 DISABLED = 4
 LOCKED_OUT = 5
 CLOCK_UNKNOWN = 6
+USED_UP = 7  # a one-time code that has opened before
+CANNOT_SPEND = 8  # a one-time code, and flash does not take that it is spent
+UNDER_DURESS = 9  # of EV_GRANTED
 
 # Health: bits that a keypad sets when it finds something wrong, and keeps until its next start.
 HEALTH_FLASH_WRITE = 1  # something written to the log did not read back

@@ -10,17 +10,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
 from doorpad.events.log import record
-from doorpad.keyring import LinkKey
 from doorpad.link import operations
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, NoSession, PortGone, PortUnusable
 from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState
+from doorpad.link.rotation import open_session
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
 from doorpad.store.schema import AccessCode, Device, LinkState, Slot
@@ -42,7 +43,7 @@ class KeypadPort:
     port: str
     baud: int
     simulated: bool
-    key: LinkKey = field(repr=False)
+    keys: Path  # folder of the key files, keyring.py
 
 
 class Keeper:
@@ -105,8 +106,8 @@ class Keeper:
         while True:
             try:
                 async with asyncio.timeout(self._timing.handshake_s):
-                    connection, opened = await Connection.open(
-                        self._keypad.port, self._keypad.baud, self._keypad.key, self._keypad.serial
+                    connection, opened = await open_session(
+                        self._keypad.port, self._keypad.baud, self._keypad.keys, self._keypad.serial
                     )
             except TimeoutError:
                 await self._is_down(NoSession(f"port {self._keypad.port}: the keypad does not answer"))

@@ -1,0 +1,46 @@
+"""A new key for a host: agreed inside the sealed channel, kept beside the old one until the host has proven it.
+
+A power cut at any step leaves a key that works on both sides: the old one until the new one is proven, and what is
+kept here is written before the host is told.
+"""
+
+import os
+import sys
+
+import doorpad_link
+from doorpad_link import identity as identities
+from doorpad_link.handshake import HOST_ID_BYTES, next_key
+
+from doorpad_fw import keys
+
+
+def begin(identity, maker, host_id, host_public):
+    """Agree on the key that follows the one of host `maker`; return our public key.
+
+    `host_id`: the 8 bytes under which the host will use it. Raises ValueError for anything else, for an id that is
+    taken, and for a public key of small order.
+    """
+    from doorpad_link import x25519  # for once in years: its room on the heap is given back below
+
+    try:
+        if len(host_id) != HOST_ID_BYTES or len(host_public) != x25519.KEY_BYTES:
+            raise ValueError("a host id of 8 and a public key of 32 bytes are needed")
+        if host_id in [known for known, _ in identity.hosts]:
+            raise ValueError("this host id has a key already")
+        private = os.urandom(x25519.KEY_BYTES)
+        public = x25519.public(private)
+        shared = x25519.exchange(private, host_public)
+        if shared == bytes(x25519.KEY_BYTES):
+            raise ValueError("a public key of small order")
+    finally:
+        del doorpad_link.x25519, sys.modules["doorpad_link.x25519"]
+    key = next_key(identity.hosts[maker - 1][1], shared, host_id, host_public, public)
+    identity.following = (maker, host_id, key)
+    keys.store(identities.pack(identity))
+    return public
+
+
+def finish(identity):
+    """The host has proven the following key: it takes its place."""
+    identity.promote()
+    keys.store(identities.pack(identity))
