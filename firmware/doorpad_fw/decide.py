@@ -6,10 +6,12 @@ from doorpad_link.messages import (
     ENABLED,
     GRANTED,
     LOCKED_OUT,
+    SPENT,
     TIME_BOUND,
     TOO_EARLY,
     TOO_LATE,
     UNKNOWN_PIN,
+    USED_UP,
 )
 
 
@@ -27,6 +29,8 @@ def decide(slot, now_s, clock_trusted, shut):
         return UNKNOWN_PIN  # the only refusal that counts as a wrong try
     if not slot.flags & ENABLED:
         return DISABLED
+    if slot.flags & SPENT:
+        return USED_UP
     if slot.flags & TIME_BOUND:
         if not clock_trusted:
             return CLOCK_UNKNOWN  # fail secure; ongoing codes still open

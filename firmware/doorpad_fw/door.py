@@ -88,17 +88,29 @@ class Door:
             self.note(messages.EV_PROGRAMMING)
             return
         reason = decide(slot, self._clock.now_s(), self._clock.trusted, shut)
+        if reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
+            reason = self._spend(slot)
         if reason == messages.GRANTED:
             self._outputs.open_strike()
             self._outputs.granted()
             self._lockout.right_pin()
-            self.note(messages.EV_GRANTED, reason, slot)
+            duress = slot.flags & messages.DURESS
+            self.note(messages.EV_GRANTED, messages.UNDER_DURESS if duress else reason, slot)
             return
         shut_now = reason == messages.UNKNOWN_PIN and self._lockout.wrong_pin(now_ms)
         self._outputs.refused()
         self.note(messages.EV_DENIED, reason, slot)
         if shut_now:
             self.note(messages.EV_LOCKOUT, self._lockout.level)
+
+    def _spend(self, slot):
+        # Before the strike moves: a power cut in between costs a code, never a second opening.
+        try:
+            self._slots.spend(slot)
+        except FlashError as error:
+            sys.print_exception(error)
+            return messages.CANNOT_SPEND
+        return messages.GRANTED
 
     def _program(self, number):
         action = self._programming.entered(number)

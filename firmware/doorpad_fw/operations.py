@@ -17,7 +17,9 @@ VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
-_FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.TIME_BOUND
+_FLAGS_OF_HOST = (
+    messages.MANAGED | messages.ENABLED | messages.TIME_BOUND | messages.SINGLE_USE | messages.DURESS
+)
 
 
 class Operations:

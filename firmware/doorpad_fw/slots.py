@@ -213,6 +213,16 @@ class Slots:
             return messages.NO_SPACE, self.used
         tag = self._tag(slot.pin)
         old_tag = self._tag_of(self._log.read(self._positions[slot.number])) if is_set else 0
+        version = self._write_set(slot, slot.flags, slot.maker, tag)
+        if is_set:
+            self._unlink(slot.number, old_tag)
+        else:
+            self.used += 1
+        self._link(slot.number, tag)
+        self._make_room()
+        return messages.OK, version
+
+    def _write_set(self, slot, flags, maker, tag):
         version = self.generation + 1
         block = bytes([len(slot.pin)]) + slot.pin + bytes(12 - len(slot.pin)) + version.to_bytes(4, "big")[1:]
         self._write(
@@ -222,23 +232,22 @@ class Slots:
                 _SET,
                 slot.number,
                 version,
-                slot.flags,
+                flags,
                 slot.from_s,
                 slot.until_s,
-                slot.maker,
+                maker,
                 tag,
                 slot.op_id,
                 slot.access_code_id,
                 aes(self._pin_key, _ECB).encrypt(block),
             ),
         )
-        if is_set:
-            self._unlink(slot.number, old_tag)
-        else:
-            self.used += 1
-        self._link(slot.number, tag)
+        return version
+
+    def spend(self, slot):
+        """Mark a slot as used up. It keeps its operation id: a put that comes again finds itself done."""
+        self._write_set(slot, slot.flags | messages.SPENT, messages.MAKER_KEYPAD, self._tag(slot.pin))
         self._make_room()
-        return messages.OK, version
 
     def clear(self, number, if_version, op_id, maker):
         """Clear a slot that is at `if_version`; return (status, version) as `put` does."""

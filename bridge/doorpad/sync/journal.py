@@ -19,6 +19,8 @@ _REASONS = {
     messages.TOO_LATE: ("expired_code", "The code has ended."),
     messages.DISABLED: ("blocklisted_code", "The code is disabled."),
     messages.LOCKED_OUT: ("too_many_attempts", "Entry is shut after too many wrong codes."),
+    messages.USED_UP: ("expired_code", "The one-time code has been used."),
+    messages.CANNOT_SPEND: ("credential_error", "The keypad could not record that the code is used up."),
     messages.CLOCK_UNKNOWN: ("credential_error", "The keypad has no trusted time to judge the code by."),
 }
 
@@ -68,6 +70,8 @@ async def _apply(
     if entry.kind == messages.EV_GRANTED:
         event_type = "lock.unlocked"
         payload = {"method": "keycode", "access_code_is_managed": entry.access_code_id is not None}
+        if entry.reason == messages.UNDER_DURESS:
+            payload["doorpad"] = {"duress": True}
     elif entry.kind == messages.EV_DENIED:
         event_type = "lock.access_denied"
         reason_code, message = _REASONS.get(entry.reason, ("credential_error", "The code was refused."))

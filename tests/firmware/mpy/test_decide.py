@@ -20,6 +20,10 @@ ONGOING = _slot(ENABLED)
 BOUND = _slot(ENABLED | TIME_BOUND)
 OFF = _slot(MANAGED)
 OFF_AND_BOUND = _slot(TIME_BOUND)
+ONCE = _slot(ENABLED | messages.SINGLE_USE)
+USED = _slot(ENABLED | messages.SINGLE_USE | messages.SPENT)
+USED_AND_BOUND = _slot(ENABLED | TIME_BOUND | messages.SINGLE_USE | messages.SPENT)
+HELP = _slot(ENABLED | messages.DURESS)
 
 # (situation, slot, now_s, clock trusted, shut, what the decision must be)
 TABLE = (
@@ -41,6 +45,12 @@ TABLE = (
     ("at from", BOUND, FROM_S, True, False, messages.GRANTED),
     ("last second", BOUND, UNTIL_S - 1, True, False, messages.GRANTED),
     ("at until", BOUND, UNTIL_S, True, False, messages.TOO_LATE),
+    ("spent", USED, FROM_S, True, False, messages.USED_UP),
+    ("spent, shut", USED, FROM_S, True, True, messages.LOCKED_OUT),
+    ("spent, no clock", USED_AND_BOUND, 0, False, False, messages.USED_UP),
+    ("spent, ended", USED_AND_BOUND, UNTIL_S, True, False, messages.USED_UP),
+    ("single use", ONCE, FROM_S, True, False, messages.GRANTED),
+    ("duress", HELP, FROM_S, True, False, messages.GRANTED),
     ("long after", BOUND, UNTIL_S + 10**8, True, False, messages.TOO_LATE),
 )
 
@@ -51,7 +61,7 @@ def test_every_situation_has_its_reason():
 
 
 def test_the_table_holds_every_reason():
-    equal({row[5] for row in TABLE}, set(range(7)))
+    equal({row[5] for row in TABLE}, set(range(8)))
 
 
 def test_an_empty_window_never_opens():

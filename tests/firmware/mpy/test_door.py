@@ -279,3 +279,103 @@ def test_worn_out_flash_does_not_keep_the_door_shut():
 
     _with_loop(play)
     equal(_strike, [1, 0])
+
+
+ONCE = messages.ENABLED | messages.SINGLE_USE
+
+
+def test_one_time_code_opens_once_also_across_a_restart():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711", ONCE)
+        keypad.enter("4711#4711#")
+        keypad = Keypad(keypad.flash)
+        keypad.enter("4711#")
+        wanted = [(messages.EV_GRANTED, messages.GRANTED, 7)] + [
+            (messages.EV_DENIED, messages.USED_UP, 7)
+        ] * 2
+        equal(keypad.entries(), wanted)
+        # The entry names the code as it was made: that is how a hub knows it.
+        equal([entry.version for entry in keypad.journal.after(0, 1)], [1])
+        slot = keypad.slots.get(7)
+        equal((slot.flags, slot.version, slot.maker), (ONCE | messages.SPENT, 2, messages.MAKER_KEYPAD))
+        equal(keypad.journal.lockout & 7, 0, "no wrong try")
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+@cases("nothing", "half", "all")
+def test_power_cut_in_the_use_of_a_one_time_code_never_opens_twice(tear):
+    def play():
+        opened = spent = 0
+        for operation in (1, 2):
+            keypad = Keypad()
+            keypad.add(7, b"4711", ONCE)
+            keypad.flash.cut_at(operation, tear)
+            before = _strike.count(1)
+            try:
+                keypad.enter("4711#")
+                raise AssertionError("operation %d was not done" % operation)
+            except PowerCut:
+                pass
+            opened_first = _strike.count(1) - before
+            keypad.flash.power_up()
+            keypad = Keypad(keypad.flash)
+            used = keypad.slots.find(b"4711").flags & messages.SPENT
+            # The strike never moves before the use is on flash.
+            assert used or not opened_first, "operation %d: opened, and not spent" % operation
+            opened += opened_first
+            spent += bool(used)
+        equal((opened, spent), (1, 2 if tear == "all" else 1))
+
+    _with_loop(play)
+
+
+def test_one_time_code_that_flash_cannot_spend_opens_nothing():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711", ONCE)
+        for place in (2, 3, 4):
+            keypad.flash.stuck[64 * place + 9] = 0xFF
+        keypad.enter("4711#")
+        equal(keypad.entries(), [(messages.EV_DENIED, messages.CANNOT_SPEND, 7)])
+        equal(_strike, [])
+        keypad.enter("4711#")
+        equal(keypad.entries()[-1], (messages.EV_GRANTED, messages.GRANTED, 7))
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+def test_put_that_comes_again_does_not_renew_a_spent_code():
+    def play():
+        keypad = Keypad()
+        put = [[0, 7, b"4711", None, None, ONCE, b"op-id--1", bytes(16)]]
+        equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.OK, 1)]))
+        keypad.enter("4711#")
+        equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.ALREADY, 2)]))
+        keypad.enter("4711#")
+        equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.USED_UP))
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
+    seen = []
+    board.watch(lambda name, level: seen.append((esp32_time.now_ms(), name, level)))
+
+    def play(flags, reason):
+        keypad = Keypad()
+        keypad.add(7, b"4711", flags)
+        seen.clear()
+        keypad.enter("4711#")
+        equal(keypad.entries(), [(messages.EV_GRANTED, reason, 7)])
+
+    shown = []
+    for flags, reason in ((0, messages.GRANTED), (messages.DURESS, messages.UNDER_DURESS)):
+        _with_loop(lambda: play(messages.ENABLED | flags, reason))  # noqa: B023 - it is called at once
+        shown.append([(at - seen[0][0], name, level) for at, name, level in seen])
+    equal(shown[1], shown[0])
+    assert ("strike", 1) in [(name, level) for _, name, level in shown[0]], shown
