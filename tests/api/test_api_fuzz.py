@@ -1,11 +1,13 @@
 """Any JSON to any path: an envelope comes back, never a 5xx, and nothing is stored that was refused."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from api_world import World
+from doorpad.api import waiting
 from doorpad.api.app import OPERATIONS
 from doorpad.api.service import AnyOperation
 from doorpad.store.identity import device_id_for
@@ -45,6 +47,14 @@ NOISE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def held_for_no_time() -> Iterator[None]:
+    """No keypad is here to finish what a `sync` waits for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "_HOLD_S", 0.0)
+        yield
 
 
 def bodies(operation: AnyOperation) -> st.SearchStrategy[Any]:

@@ -1,6 +1,8 @@
 """The data folder: one owner, a checked file, and a schema that the migrations alone produce."""
 
 import asyncio
+import contextlib
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from doorpad.store.database import (
 from doorpad.store.schema import Base, Event, Hub
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+SCHEMAS = Path(__file__).parent / "schemas"  # a database of each earlier schema, as SQL
 
 
 async def test_migrated_database_has_the_tables_of_the_metadata(tmp_path: Path) -> None:
@@ -160,3 +164,33 @@ async def _record(session: AsyncSession, id_: str) -> bool:
         occurred_at_ms=1,
         payload={},
     )
+
+
+@pytest.mark.parametrize("stored", sorted(SCHEMAS.glob("*.sql")), ids=lambda path: path.stem)
+async def test_database_of_an_earlier_release_keeps_its_rows_and_gets_the_present_schema(
+    tmp_path: Path, stored: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as earlier:
+        earlier.executescript(stored.read_text())
+        before = _rows(earlier)
+    assert all(before.values()), "a table without a row proves nothing"
+    await (await Database.open(tmp_path)).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as now:
+        after = _rows(now)
+    for table, rows in before.items():
+        kept = [{name: row.get(name) for name in old} for old, row in zip(rows, after[table], strict=True)]
+        assert kept == rows, table
+    with create_engine(f"sqlite:///{tmp_path / FILE_NAME}").connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def _rows(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
+    """Every row by table, but for the tables of SQLite and of the migrations themselves."""
+    connection.row_factory = sqlite3.Row
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    return {
+        name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]
+        for (name,) in names
+        if not name.startswith(("sqlite_", "alembic_"))
+    }

@@ -15,6 +15,8 @@ from doorpad.api import (
     access_codes,
     attempts,
     code_changes,
+    code_groups,
+    device_codes,
     devices,
     events,
     installation,
@@ -26,6 +28,7 @@ from doorpad.api.gate import Gate, request_id
 from doorpad.api.keys import ApiKeys
 from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
+from doorpad.api.repeats import Repeats
 from doorpad.api.service import AnyOperation, Bench, Changes, Service
 from doorpad.events.log import EventFeed
 from doorpad.store.database import Database
@@ -35,6 +38,8 @@ BODY_BYTES_MAX = 1 << 20
 OPERATIONS: tuple[AnyOperation, ...] = (
     *access_codes.OPERATIONS,
     *code_changes.OPERATIONS,
+    *code_groups.OPERATIONS,
+    *device_codes.OPERATIONS,
     *unmanaged.OPERATIONS,
     *simulate.OPERATIONS,
     *devices.OPERATIONS,
@@ -64,9 +69,10 @@ def create_app(
         feed: of the same database; tells when a code typed at a keypad has been read back.
     """
     service = Service(database=database, changes=changes, bench=bench, feed=feed, now_ms=now_ms)
+    repeats = Repeats(now_ms)
     public = about.handlers(OPERATIONS, database)
     app = Litestar(
-        route_handlers=[*(_handler(operation, service) for operation in OPERATIONS), *public],
+        route_handlers=[*(_handler(operation, service, repeats) for operation in OPERATIONS), *public],
         exception_handlers={ApiError: _refused, HTTPException: _refused_by_framework, Exception: _failed},
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=None,
@@ -75,11 +81,19 @@ def create_app(
     return Gate(app, keys, about.PATHS)
 
 
-def _handler(operation: AnyOperation, service: Service) -> HTTPRouteHandler:
+def _handler(operation: AnyOperation, service: Service, repeats: Repeats) -> HTTPRouteHandler:
     @route(operation.path, http_method=list(operation.verbs), status_code=200)
     async def handle(request: _Request) -> Response[bytes]:
-        params = decode(operation.params, request.scope["query_string"], await request.body())
-        reply: dict[str, Any] = {**await operation.run(service, params), "ok": True}
+        body = await request.body()
+        params = decode(operation.params, request.scope["query_string"], body)
+
+        async def answer() -> dict[str, Any]:
+            return {**await operation.run(service, params), "ok": True}
+
+        if request.method == "PUT":
+            reply = await repeats.once(operation.path.encode() + b"\0" + body, answer)
+        else:
+            reply = await answer()
         pagination = reply.get("pagination")
         if isinstance(pagination, Pagination):
             listed_at = f"{str(request.base_url).rstrip('/')}{operation.path}"

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object
 from doorpad.api.device_objects import device_errors
+from doorpad.api.pins import is_weak
 from doorpad.api.times import iso, iso_s
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.status import Status, expired, on_keypad, status
@@ -56,7 +57,7 @@ class AccessCodeObject(msgspec.Struct, kw_only=True):
     is_backup: bool = False
     is_backup_access_code_available: bool = False
     pulled_backup_access_code_id: None = None
-    common_code_key: None = None
+    common_code_key: str | None
     doorpad: dict[str, Any]
 
 
@@ -142,7 +143,8 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
         is_external_modification_allowed=code.external_modification_allowed,
-        doorpad=_place(slot),
+        common_code_key=code.common_code_key,
+        doorpad={**_place(slot), "is_weak_code": code.code is not None and is_weak(code.code)},
     )
 
 

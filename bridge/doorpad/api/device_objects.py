@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object
-from doorpad.api.pins import length_bounds
+from doorpad.api.pins import lengths
 from doorpad.api.times import iso
 from doorpad.link.names import health_names
 from doorpad.store.schema import Device, Hub
@@ -89,7 +89,6 @@ def device_errors(device: Device) -> list[ErrorObject]:
 
 
 def _properties(device: Device) -> dict[str, Any]:
-    shortest, longest = length_bounds(device)
     properties: dict[str, Any] = {
         "online": device.link_state == "online",
         "name": device.name,
@@ -106,7 +105,7 @@ def _properties(device: Device) -> dict[str, Any]:
         "offline_access_codes_enabled": False,
         "has_native_entry_events": True,
         "supports_backup_access_code_pool": False,
-        "supported_code_lengths": list(range(shortest, longest + 1)),
+        "supported_code_lengths": lengths(device),
     }
     if device.capacity is not None:
         properties["max_active_codes_supported"] = device.capacity

@@ -1,6 +1,7 @@
 """PINs: which are allowed on a keypad, who holds one already, and new ones."""
 
 import secrets
+from collections.abc import Sequence
 from itertools import pairwise
 
 from sqlalchemy import select
@@ -14,9 +15,18 @@ _GENERATED_DIGITS = 6  # a million PINs: with the keypad's lockout, years of try
 _TRIES_MAX = 1_000
 
 
-def length_bounds(device: Device) -> tuple[int, int]:
-    """The fewest and the most digits of a PIN on the device."""
-    return device.pin_min or PIN_MIN, device.pin_max or PIN_MAX
+def lengths(device: Device) -> list[int]:
+    """The numbers of digits that a PIN on the device may have, ascending; never empty.
+
+    What an installer reported narrows what the keypad can do; where nothing is left of it, the keypad counts.
+    """
+    able = possible(device)
+    return [it for it in able if it in (device.code_lengths or able)] or able
+
+
+def possible(device: Device) -> list[int]:
+    """The numbers of digits that the keypad itself takes."""
+    return list(range(device.pin_min or PIN_MIN, (device.pin_max or PIN_MAX) + 1))
 
 
 def is_digits(text: str) -> bool:
@@ -25,11 +35,11 @@ def is_digits(text: str) -> bool:
 
 def check_pin(device: Device, pin: str) -> None:
     """Raises ApiError 400 on `code` unless the device can hold the PIN."""
-    shortest, longest = length_bounds(device)
+    allowed = lengths(device)
     if not is_digits(pin):
         raise invalid_field("code", "must be a string of digits")
-    if not shortest <= len(pin) <= longest:
-        raise invalid_field("code", f"must have {shortest} to {longest} digits on this device")
+    if len(pin) not in allowed:
+        raise invalid_field("code", f"must have {in_words(allowed)} digits on this device")
 
 
 async def check_free(
@@ -59,20 +69,32 @@ async def check_free(
             raise duplicate(holder.access_code_id)
 
 
-async def generate_pin(session: AsyncSession, device: Device, preferred_length: float | None) -> str:
-    """A PIN that is not weak and that no code of the device has, at any time.
+def in_words(allowed: list[int]) -> str:
+    """The lengths for people: `4 to 8`, or `4, 6`."""
+    if allowed == list(range(allowed[0], allowed[-1] + 1)) and len(allowed) > 1:
+        return f"{allowed[0]} to {allowed[-1]}"
+    return ", ".join(map(str, allowed))
 
+
+async def generate_pin(
+    session: AsyncSession, devices: Sequence[Device], preferred_length: float | None = None
+) -> str:
+    """A PIN that is not weak, has a length that all of the devices allow, and is on none of them at any time.
+
+    Args:
+        devices: such that they have a length in common.
+        preferred_length: used if they all allow it; else 6, or the nearest to it.
     Raises:
         ApiError: 409, if 1,000 tries found none.
     """
-    shortest, longest = length_bounds(device)
-    length = min(max(_GENERATED_DIGITS, shortest), longest)
-    if preferred_length is not None and preferred_length in range(shortest, longest + 1):
+    allowed = set.intersection(*(set(lengths(device)) for device in devices))
+    length = min(allowed, key=lambda it: (abs(it - _GENERATED_DIGITS), -it))
+    if preferred_length is not None and preferred_length in allowed:
         length = int(preferred_length)
     taken = set(
         await session.scalars(
             select(AccessCode.code).where(
-                AccessCode.device_id == device.device_id, AccessCode.state != "deleted"
+                AccessCode.device_id.in_([it.device_id for it in devices]), AccessCode.state != "deleted"
             )
         )
     )

@@ -21,6 +21,7 @@ from doorpad.api.service import (
     Service,
     device_or_404,
 )
+from doorpad.api.waiting import watching
 from doorpad.store.schema import AccessCode
 
 _LIST_DEFAULT = 300_000
@@ -46,8 +47,7 @@ class ConvertParams(msgspec.Struct, kw_only=True):
     access_code_id: UUID
     allow_external_modification: bool | None = None  # the old spelling
     is_external_modification_allowed: bool | None = None
-    # Accepted without effect: no other host shares the keypad, and the reply never waits for it.
-    force: bool | None = None
+    force: bool | None = None  # without effect: no other host shares the keypad
     sync: bool | None = None
 
 
@@ -94,30 +94,31 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
     """Ask for the conversion; the keypad's slot is taken over later. Of a managed code: nothing to do."""
     now_ms = service.now_ms()
     hub = await service.database.hub()
-    async with service.database.write() as session:
-        code = await session.get(AccessCode, str(params.access_code_id))
-        if code is None or code.state != "active":
-            raise not_found("access_code", params.access_code_id)
-        asked_now = not code.managed and code.conversion is None
-        if not code.managed:
-            code.conversion = "requested"
-            allowed = params.is_external_modification_allowed
-            if allowed is None:
-                allowed = params.allow_external_modification
-            if allowed is not None:
-                code.external_modification_allowed = allowed
-        attempt = begin_attempt(
-            session,
-            "UPDATE_ACCESS_CODE",
-            device_id=code.device_id,
-            access_code_id=code.access_code_id,
-            now_ms=now_ms,
-        )
-        await session.flush()
-        reply = {"action_attempt": await attempt_object(session, hub, attempt, now_ms)}
-    if asked_now:
-        service.changes.wake(code.device_id)
-    return reply
+    async with watching(service, params.sync) as watch:
+        async with service.database.write() as session:
+            code = await session.get(AccessCode, str(params.access_code_id))
+            if code is None or code.state != "active":
+                raise not_found("access_code", params.access_code_id)
+            asked_now = not code.managed and code.conversion is None
+            if not code.managed:
+                code.conversion = "requested"
+                allowed = params.is_external_modification_allowed
+                if allowed is None:
+                    allowed = params.allow_external_modification
+                if allowed is not None:
+                    code.external_modification_allowed = allowed
+            attempt = begin_attempt(
+                session,
+                "UPDATE_ACCESS_CODE",
+                device_id=code.device_id,
+                access_code_id=code.access_code_id,
+                now_ms=now_ms,
+            )
+        if asked_now:
+            service.changes.wake(code.device_id)
+        await watch.until_finished(attempt)
+    async with service.database.read() as session:
+        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
 
 
 async def _update(service: Service, params: UpdateParams) -> Reply:
@@ -128,7 +129,8 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
 
 
 async def _delete(service: Service, params: DeleteUnmanagedParams) -> Reply:
-    return await remove_code(service, DeleteParams(access_code_id=params.access_code_id), managed=False)
+    asked = DeleteParams(access_code_id=params.access_code_id, sync=params.sync)
+    return await remove_code(service, asked, managed=False)
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (

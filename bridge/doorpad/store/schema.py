@@ -65,6 +65,9 @@ class Device(Base):
     capacity: Mapped[int | None]  # slots; None until the keypad has told it
     pin_min: Mapped[int | None]
     pin_max: Mapped[int | None]
+    code_lengths: Mapped[list[int] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # narrower than the keypad's
     table_epoch: Mapped[str | None] = mapped_column(String)
     generation: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     journal_epoch: Mapped[str | None] = mapped_column(String)
@@ -110,6 +113,7 @@ class AccessCode(Base):
     managed: Mapped[bool]
     name: Mapped[str | None] = mapped_column(String)
     code: Mapped[str | None] = mapped_column(String)
+    common_code_key: Mapped[str | None] = mapped_column(String, index=True)  # shared with other doors
     starts_at_s: Mapped[int | None] = mapped_column(BigInteger)  # None with ends_at_s: ongoing
     ends_at_s: Mapped[int | None] = mapped_column(BigInteger)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)

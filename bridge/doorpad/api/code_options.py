@@ -1,0 +1,53 @@
+"""What may be asked for in a code beyond PIN and window: each option is honoured, or refused by its name."""
+
+from typing import Literal
+
+import msgspec
+
+from doorpad.api.errors import invalid_field
+from doorpad.store.schema import Device
+
+MaxTimeRounding = Literal["1hour", "1day", "1h", "1d"]
+
+
+class CodeOptions(msgspec.Struct, kw_only=True):
+    """The options that creating and changing a code have in common."""
+
+    allow_external_modification: bool | None = None  # the old spelling
+    is_external_modification_allowed: bool | None = None
+    # False: refuse rather than let the code wait for a keypad that is away.
+    attempt_for_offline_device: bool | None = None
+    # Refused when true: ignoring one would give a code that does something else than asked.
+    is_offline_access_code: bool | None = None
+    use_offline_access_code: bool | None = None
+    use_backup_access_code_pool: bool | None = None
+    is_one_time_use: bool | None = None
+    # Refused when false: the keypad itself keeps to the window, and so holds the code ahead of it.
+    prefer_native_scheduling: bool | None = None
+    # Nothing is ever rounded to hours: the keypad keeps to the second.
+    max_time_rounding: MaxTimeRounding | None = None
+
+    def external_modification_allowed(self) -> bool | None:
+        if self.is_external_modification_allowed is not None:
+            return self.is_external_modification_allowed
+        return self.allow_external_modification
+
+    def refuse_unsupported(self) -> None:
+        """Raises ApiError 400 on the first field that asks for what keypads cannot do."""
+        for name in (
+            "is_offline_access_code",
+            "use_offline_access_code",
+            "use_backup_access_code_pool",
+            "is_one_time_use",
+        ):
+            if getattr(self, name):
+                raise invalid_field(name, "is not supported by this device")
+        if self.prefer_native_scheduling is False:
+            raise invalid_field(
+                "prefer_native_scheduling", "must be true: the keypad itself keeps to the time frame"
+            )
+
+    def refuse_offline(self, device: Device) -> None:
+        """Raises ApiError 400 if the keypad is away and the code may not wait for it."""
+        if self.attempt_for_offline_device is False and device.link_state != "online":
+            raise invalid_field("attempt_for_offline_device", "is false, and the device is not connected")

@@ -1,0 +1,186 @@
+"""Making and changing managed codes, within the transaction of a request.
+
+The functions write the desired state and its event. After the commit the caller wakes the synchronisation.
+"""
+
+from typing import Any, Literal
+from uuid import uuid4
+
+from msgspec import UNSET, UnsetType
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.api.code_options import CodeOptions
+from doorpad.api.errors import ApiError, invalid_field
+from doorpad.api.params import Text
+from doorpad.api.pins import check_free, check_pin
+from doorpad.api.times import check_window, ends_at_s, iso_s, starts_at_s
+from doorpad.events.log import record
+from doorpad.store.identity import effect_event_id
+from doorpad.store.schema import AccessCode, CodeError, Device
+
+# Errors that a new PIN or a new window gives another chance.
+_CLEARED_BY_UPDATE = (
+    "code_modified_external_to_seam",
+    "duplicate_code_on_device",
+    "failed_to_set_on_device",
+    "no_space_for_access_code_on_device",
+)
+
+
+class CodeChange(CodeOptions, kw_only=True):
+    """A field left out keeps its value; null clears it."""
+
+    name: Text | UnsetType | None = UNSET
+    code: str | UnsetType = UNSET
+    starts_at: str | UnsetType | None = UNSET
+    ends_at: str | UnsetType | None = UNSET
+    type: Literal["ongoing", "time_bound"] | None = None
+
+
+def asked_window(starts_at: str | None, ends_at: str | None, now_ms: int) -> tuple[int | None, int | None]:
+    """The window of a new code. Raises ApiError 400 naming the wrong end."""
+    starts_s = None if starts_at is None else starts_at_s(starts_at)
+    ends_s = None if ends_at is None else ends_at_s(ends_at)
+    check_window(starts_s, ends_s, now_ms)
+    return starts_s, ends_s
+
+
+async def add_code(
+    session: AsyncSession,
+    device: Device,
+    pin: str,
+    window: tuple[int | None, int | None],
+    options: CodeOptions,
+    *,
+    name: str | None,
+    common_code_key: str | None,
+    now_ms: int,
+) -> AccessCode:
+    """A new code, with its event. The PIN is already found to be right and free."""
+    code = AccessCode(
+        access_code_id=str(uuid4()),
+        device_id=device.device_id,
+        managed=True,
+        name=name,
+        code=pin,
+        common_code_key=common_code_key,
+        starts_at_s=window[0],
+        ends_at_s=window[1],
+        created_at_ms=now_ms,
+        external_modification_allowed=bool(options.external_modification_allowed()),
+    )
+    session.add(code)
+    await session.flush()
+    await record(
+        session,
+        event_id=effect_event_id(code.access_code_id, "access_code.created", 0),
+        event_type="access_code.created",
+        device_id=code.device_id,
+        access_code_id=code.access_code_id,
+        occurred_at_ms=now_ms,
+        created_at_ms=now_ms,
+        payload={},
+    )
+    return code
+
+
+async def change_code(session: AsyncSession, code: AccessCode, change: CodeChange, now_ms: int) -> bool:
+    """Change the code as asked, with its event; return whether the keypad has to change too.
+
+    Raises:
+        ApiError: 400 on PIN or window; 409 if the code is being removed or another one holds the PIN.
+    """
+    if code.state == "removing":
+        raise ApiError(
+            409, "access_code_is_being_removed", f"access code {code.access_code_id} is being removed"
+        )
+    for_keypad = await _change_on_keypad(session, code, change, now_ms)
+    changes = for_keypad + _change_at_hub(code, change)
+    if changes:
+        await record(
+            session,
+            event_id=str(uuid4()),
+            event_type="access_code.changed",
+            device_id=code.device_id,
+            access_code_id=code.access_code_id,
+            occurred_at_ms=now_ms,
+            created_at_ms=now_ms,
+            payload={"changed_properties": changes},
+        )
+    return bool(for_keypad)
+
+
+async def _change_on_keypad(
+    session: AsyncSession, code: AccessCode, change: CodeChange, now_ms: int
+) -> list[dict[str, Any]]:
+    """Change PIN and window as asked; returns what changed, without PINs.
+
+    Raises:
+        ApiError: 400 on PIN or window; 409 if another code holds the PIN.
+    """
+    pin = code.code if change.code is UNSET else change.code
+    starts_s, ends_s = _window(code, change)
+    changes: list[dict[str, Any]] = []
+    if pin != code.code:
+        changes.append(_changed("code", None, None))
+    if starts_s != code.starts_at_s:
+        changes.append(_changed("starts_at", iso_s(code.starts_at_s), iso_s(starts_s)))
+    if ends_s != code.ends_at_s:
+        changes.append(_changed("ends_at", iso_s(code.ends_at_s), iso_s(ends_s)))
+    if not changes:
+        return []
+    check_window(starts_s, ends_s, now_ms)
+    if pin is not None:
+        check_pin(await session.get_one(Device, code.device_id), pin)
+        await check_free(
+            session,
+            code.device_id,
+            pin,
+            starts_s,
+            ends_s,
+            now_s=now_ms // 1_000,
+            except_id=code.access_code_id,
+        )
+    code.code, code.starts_at_s, code.ends_at_s = pin, starts_s, ends_s
+    code.announced, code.removed_announced, code.slow_since_ms = None, False, None
+    await session.execute(
+        delete(CodeError).where(
+            CodeError.access_code_id == code.access_code_id, CodeError.error_code.in_(_CLEARED_BY_UPDATE)
+        )
+    )
+    return changes
+
+
+def _change_at_hub(code: AccessCode, change: CodeChange) -> list[dict[str, Any]]:
+    """Change what the keypad does not know of; returns what changed."""
+    changes = []
+    if change.name is not UNSET and change.name != code.name:
+        changes.append(_changed("name", code.name, change.name))
+        code.name = change.name
+    allowed = change.external_modification_allowed()
+    if allowed is not None and allowed != code.external_modification_allowed:
+        before, after = (str(it).lower() for it in (code.external_modification_allowed, allowed))
+        changes.append(_changed("is_external_modification_allowed", before, after))
+        code.external_modification_allowed = allowed
+    return changes
+
+
+def _window(code: AccessCode, change: CodeChange) -> tuple[int | None, int | None]:
+    """The window after the update. Raises ApiError 400 if `type` and the two times contradict."""
+    starts_s, ends_s = code.starts_at_s, code.ends_at_s
+    if change.type == "ongoing":
+        starts_s = ends_s = None
+    if change.starts_at is not UNSET:
+        starts_s = None if change.starts_at is None else starts_at_s(change.starts_at)
+    if change.ends_at is not UNSET:
+        ends_s = None if change.ends_at is None else ends_at_s(change.ends_at)
+    if change.type == "ongoing" and (starts_s, ends_s) != (None, None):
+        raise invalid_field("type", "an ongoing code has neither starts_at nor ends_at")
+    if change.type == "time_bound" and None in (starts_s, ends_s):
+        raise invalid_field("type", "a time_bound code needs starts_at and ends_at")
+    return starts_s, ends_s
+
+
+def _changed(name: str, before: str | None, after: str | None) -> dict[str, Any]:
+    return {"property": name, "from": before, "to": after}
