@@ -184,6 +184,10 @@ def emulate(
     listen: Annotated[
         str, typer.Option(help="Where a bridge that is run with the written configuration listens.")
     ] = "127.0.0.1:8117",
+    baud: Annotated[
+        int | None,
+        typer.Option(min=1200, max=4_000_000, help="Pace of the cables. Default: as fast as both sides can."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """Run emulated keypads alone, and write the doorpad.toml for a bridge to them."""
@@ -192,7 +196,7 @@ def emulate(
         from doorpad.emulator import fleet
 
         stop = _stop_on_signals()
-        async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms) as servers:
+        async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms, baud=baud) as servers:
             config = fleet.write_config(data, servers, listen=listen)
             about = [
                 {

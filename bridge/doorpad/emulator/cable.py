@@ -10,10 +10,17 @@ import os
 import pty
 import socket
 import tty
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
 _READ_BYTES = 4096
+_BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
+_CHUNK_BYTES = 16  # 1.4 ms at 115,200 baud: hardly more than the event loop's own clock can tell apart
+_WAITING_BYTES_MAX = 4096  # what a serial adapter's driver takes before a write has to wait
+
+Take = Callable[[bytes], None]
+Tap = Callable[[bytes, bool], None]
 
 
 class Plug(Enum):
@@ -22,15 +29,82 @@ class Plug(Enum):
     SILENT = "silent"  # the port is there, and no byte comes through
 
 
+class _Wire:
+    """One direction of a cable. Bytes leave it at once, or not before a line of `baud` could have carried them.
+
+    The pace is that of the clock, not of the wake-ups: after a stall the bytes that are due leave together.
+    """
+
+    def __init__(self, baud: int | None, give: Take, on_room: Callable[[], None]) -> None:
+        self._byte_s = _BITS_PER_BYTE / baud if baud else 0.0
+        self._give = give
+        self._on_room = on_room  # called when it was full and is no longer
+        self._waiting = bytearray()
+        self._carried_at = 0.0  # when the newest byte that was given out had passed the line
+        self._timer: asyncio.TimerHandle | None = None
+        self.carried_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= _WAITING_BYTES_MAX
+
+    def put(self, data: bytes) -> None:
+        if not self._byte_s:
+            self._pass(data)
+            return
+        if self._timer is None:
+            self._carried_at = max(self._carried_at, asyncio.get_running_loop().time())
+        self._waiting += data
+        self._wait()
+
+    def clear(self) -> None:
+        """Forget what has not arrived yet."""
+        was_full = self.is_full
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if was_full:
+            self._on_room()
+
+    def _wait(self) -> None:
+        if self._waiting and self._timer is None:
+            due = self._carried_at + self._byte_s * min(len(self._waiting), _CHUNK_BYTES)
+            self._timer = asyncio.get_running_loop().call_at(due, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        was_full = self.is_full
+        elapsed_s = asyncio.get_running_loop().time() - self._carried_at
+        count = min(int(elapsed_s / self._byte_s), len(self._waiting))
+        self._carried_at += count * self._byte_s
+        data = bytes(self._waiting[:count])
+        del self._waiting[:count]
+        self._wait()
+        self._pass(data)
+        if was_full and not self.is_full:
+            self._on_room()
+
+    def _pass(self, data: bytes) -> None:
+        self.carried_bytes += len(data)
+        self._give(data)
+
+
 class Cable:
     """Carries bytes between `keypad` (a non-blocking socket) and the terminal that `name` links to.
 
     What one side does not take in time is lost, as on any serial line without flow control.
+
+    Args:
+        baud: carry as many bits a second each way, ten for a byte. None: as fast as both sides can.
     """
 
-    def __init__(self, name: Path) -> None:
+    def __init__(self, name: Path, baud: int | None = None) -> None:
         self._name = name
         self._keypad: socket.socket | None = None
+        self._to_keypad = _Wire(baud, self._give_keypad, self._listen_to_hub)
+        self._to_hub = _Wire(baud, self._give_hub, self._listen_to_keypad)
+        self.tap: Tap | None = None  # called with bytes as they arrive, and whether they come from the keypad
         self._master = -1
         self._slave = -1  # held open, so that the terminal outlives whoever else opens it
         self.state = Plug.OUT
@@ -39,15 +113,19 @@ class Cable:
     def name(self) -> Path:
         return self._name
 
+    @property
+    def carried(self) -> tuple[int, int]:
+        """How many bytes have arrived at the keypad's end, and at the hub's."""
+        return self._to_keypad.carried_bytes, self._to_hub.carried_bytes
+
     def connect_keypad(self, keypad: socket.socket | None) -> None:
         """Take the keypad's end, or let go of it (None) when the keypad has no power."""
-        loop = asyncio.get_running_loop()
         if self._keypad is not None:
-            loop.remove_reader(self._keypad)
+            asyncio.get_running_loop().remove_reader(self._keypad)
             self._keypad.close()
         self._keypad = keypad
-        if keypad is not None:
-            loop.add_reader(keypad, self._from_keypad)
+        self._to_keypad.clear()
+        self._listen_to_keypad()
 
     def set(self, state: Plug) -> None:
         """Plug in, pull, or cut the wires inside. Doing what is done already changes nothing."""
@@ -69,7 +147,7 @@ class Cable:
         new.unlink(missing_ok=True)
         new.symlink_to(os.ttyname(self._slave))
         new.replace(self._name)
-        asyncio.get_running_loop().add_reader(self._master, self._from_hub)
+        self._listen_to_hub()
 
     def _pull(self) -> None:
         if self._master < 0:
@@ -79,6 +157,16 @@ class Cable:
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = -1
+        self._to_keypad.clear()
+        self._to_hub.clear()
+
+    def _listen_to_hub(self) -> None:
+        if self._master >= 0:
+            asyncio.get_running_loop().add_reader(self._master, self._from_hub)
+
+    def _listen_to_keypad(self) -> None:
+        if self._keypad is not None:
+            asyncio.get_running_loop().add_reader(self._keypad, self._from_keypad)
 
     def _from_keypad(self) -> None:
         assert self._keypad is not None
@@ -91,8 +179,9 @@ class Cable:
         if not data:  # the keypad lost its power; whoever watches it connects the next one
             asyncio.get_running_loop().remove_reader(self._keypad)
         elif self.state is Plug.IN:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._master, data)
+            self._to_hub.put(data)
+            if self._to_hub.is_full:
+                asyncio.get_running_loop().remove_reader(self._keypad)
 
     def _from_hub(self) -> None:
         try:
@@ -100,5 +189,20 @@ class Cable:
         except BlockingIOError:
             return
         if self.state is Plug.IN and self._keypad is not None:
+            self._to_keypad.put(data)
+            if self._to_keypad.is_full:
+                asyncio.get_running_loop().remove_reader(self._master)
+
+    def _give_keypad(self, data: bytes) -> None:
+        if self.state is Plug.IN and self._keypad is not None:
+            if self.tap is not None:
+                self.tap(data, False)
             with contextlib.suppress(BlockingIOError, ConnectionError):
                 self._keypad.send(data)
+
+    def _give_hub(self, data: bytes) -> None:
+        if self.state is Plug.IN:
+            if self.tap is not None:
+                self.tap(data, True)
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._master, data)

@@ -6,7 +6,8 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 2, "power": "off" | "on"}                cut the power, or give it back
     {"id": 3, "program": "4711"}                    add a code with the master PIN, by keys
     {"id": 4, "unprogram": "4711"}                  delete one
-    {"id": 5, "about": true}                        -> serial, name, pid, cable
+    {"id": 5, "about": true}                        -> serial, name, pid, cable, carried (bytes that have
+                                                    arrived at the keypad, and at the hub)
     and those of the bench on the board itself: press, switch, skew_s, freeze, heap, cut_at, flash
     (firmware/emulator/bench.py).
 
@@ -44,12 +45,19 @@ class ControlServer:
 
     Args:
         on_output: also called with the keypad and each change of one of its outputs.
+        baud: the pace of the cable, or None for as fast as both sides can.
     """
 
-    def __init__(self, keypad: EmulatedKeypad, program: Path, on_output: OnOutput | None = None) -> None:
+    def __init__(
+        self,
+        keypad: EmulatedKeypad,
+        program: Path,
+        on_output: OnOutput | None = None,
+        baud: int | None = None,
+    ) -> None:
         self._about = keypad
         self._on_output = on_output
-        self.keypad = RunningKeypad(keypad, program, self._tell_all)
+        self.keypad = RunningKeypad(keypad, program, self._tell_all, baud)
         self.path = socket_path(keypad)
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -114,6 +122,7 @@ class ControlServer:
                     "name": about.name,
                     "pid": self.keypad.pid,
                     "cable": self.keypad.cable.state.value,
+                    "carried": self.keypad.cable.carried,
                 }
             case _ if any(name in request for name in _ON_BOARD):
                 return await self.keypad.bench(**request)

@@ -28,8 +28,11 @@ async def running(
     slots: int | None,
     strike_ms: int | None,
     on_output: OnOutput | None = None,
+    baud: int | None = None,
 ) -> AsyncIterator[list[ControlServer]]:
     """Run keypads 1 to `count` of a data folder; make those that are not there yet.
+
+    `baud` is the pace of their cables, None for as fast as both sides can.
 
     Raises:
         MicroPythonMissing, KeypadInUse, DataFolderUnusable
@@ -51,7 +54,7 @@ async def running(
         program = await asyncio.to_thread(runtime.compile_program, folder)
     except OSError as error:
         raise DataFolderUnusable(data, error.strerror or type(error).__name__) from error
-    servers = [ControlServer(keypad, program, on_output) for keypad in keypads]
+    servers = [ControlServer(keypad, program, on_output, baud) for keypad in keypads]
     try:
         async with asyncio.TaskGroup() as starting:
             for server in servers:

@@ -48,11 +48,18 @@ class RunningKeypad:
 
     Args:
         on_output: called with every change of an output that the bench reports.
+        baud: the pace of the cable, or None for as fast as both sides can.
     """
 
-    def __init__(self, keypad: EmulatedKeypad, program: Path, on_output: Callable[[Output], None]) -> None:
+    def __init__(
+        self,
+        keypad: EmulatedKeypad,
+        program: Path,
+        on_output: Callable[[Output], None],
+        baud: int | None = None,
+    ) -> None:
         self.keypad = keypad
-        self.cable = Cable(keypad.folder / "link")
+        self.cable = Cable(keypad.folder / "link", baud)
         self._command = [
             *runtime.micropython(),
             "-X",
