@@ -9,11 +9,44 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reference
 from doorpad.emulator import runtime
+from doorpad_link import device, host
+from grammar import Ear
 
 ANSWER = Path(__file__).parent / "mpy" / "answer.py"
 HEAP = "400K"  # more than a keypad has: some questions are longer than any frame
 HANGS_S = 300
+
+
+@pytest.fixture(autouse=True)
+def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
+    """Hears both ends in every test: whatever a session of ours gives out has to follow protocol/doorpad.cddl."""
+    sessions: dict[tuple[bytes, ...], reference.Keys] = {}
+    ear = Ear(lambda: list(sessions.values())[::-1])  # the newest is the likeliest
+
+    class Keys(device.SessionKeys):
+        def __init__(self, *secrets: bytes) -> None:
+            super().__init__(*secrets)
+            sessions[secrets] = reference.Keys(*secrets)
+
+    def listen(owner: type, method: str, *, from_device: bool) -> None:
+        real = getattr(owner, method)
+
+        def heard(*arguments: Any) -> bytes:
+            out: bytes = real(*arguments)
+            ear.hear(out, from_device=from_device)
+            return out
+
+        monkeypatch.setattr(owner, method, heard)
+
+    monkeypatch.setattr(device, "SessionKeys", Keys)
+    monkeypatch.setattr(host, "SessionKeys", Keys)
+    listen(host.HostSession, "take_output", from_device=False)
+    listen(device.DeviceSession, "receive", from_device=True)
+    listen(device.DeviceSession, "hint", from_device=True)
+    return ear
+
 
 Ask = Callable[[list[dict[str, Any]]], list[Any]]
 

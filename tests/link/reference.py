@@ -5,11 +5,13 @@ import zlib
 from typing import Any
 
 import cbor2
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 HELLO, HELLO_R, AUTH, AUTH_R, REQ, REP, HINT, ALERT = range(8)
+SEALED = (AUTH_R, REQ, REP, HINT)
 TAG_BYTES = 8
 
 
@@ -29,6 +31,27 @@ def cobs(data: bytes) -> bytes:
             out += bytes((len(group) + 1,)) + group
             group.clear()
     return bytes(out + bytes((len(group) + 1,)) + group)
+
+
+def uncobs(data: bytes) -> bytes:
+    """What `cobs` was given. Byte by byte again."""
+    out = bytearray()
+    at = 0
+    while at < len(data):
+        code = data[at]
+        assert code and at + code <= len(data), "a group beyond the end"
+        out += data[at + 1 : at + code]
+        at += code
+        if code < 255 and at < len(data):
+            out.append(0)
+    return bytes(out)
+
+
+def parse(piece: bytes) -> tuple[bytes, bytes]:
+    """Header and body of what stands between two zeros; fails if it is no intact frame."""
+    inner = uncobs(piece)
+    assert len(inner) >= 12 and zlib.crc32(inner[:-4]).to_bytes(4, "little") == inner[-4:], piece.hex()
+    return inner[:8], inner[8:-4]
 
 
 def header(kind: int, session: int, counter: int, *, from_device: bool) -> bytes:
@@ -67,10 +90,21 @@ class Keys:
     def sealed(self, kind: int, counter: int, value: Any, *, from_device: bool) -> bytes:
         """A whole frame with a sealed body."""
         head = header(kind, self.session, counter, from_device=from_device)
-        nonce = bytes((kind << 2 | from_device,)) + self._expand("salt", 8) + counter.to_bytes(4, "big")
-        key = self._expand("to host" if from_device else "to device", 16)
-        body = AESCCM(key, tag_length=TAG_BYTES).encrypt(nonce, cbor2.dumps(value), head)
-        return frame(head, body)
+        return frame(head, self._ccm(head).encrypt(self._nonce(head), cbor2.dumps(value), head))
+
+    def opened(self, head: bytes, sealed: bytes) -> bytes | None:
+        """The body of a sealed frame, or None if these are not its keys."""
+        try:
+            return self._ccm(head).decrypt(self._nonce(head), sealed, head)
+        except InvalidTag:
+            return None
+
+    def _ccm(self, head: bytes) -> AESCCM:
+        return AESCCM(self._expand("to host" if head[1] else "to device", 16), tag_length=TAG_BYTES)
+
+    def _nonce(self, head: bytes) -> bytes:
+        kind, from_device = head[0] >> 2 & 7, head[1] >> 7
+        return bytes((kind << 2 | from_device,)) + self._expand("salt", 8) + head[4:]
 
 
 def key_id(psk: bytes) -> bytes:

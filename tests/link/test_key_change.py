@@ -17,6 +17,7 @@ from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, NoSession
 from doorpad_link import messages, x25519
 from doorpad_link.handshake import next_key
+from grammar import Ear
 
 BAUD = 115_200
 
@@ -123,7 +124,10 @@ async def test_next_key_that_the_keypad_never_had_is_dropped(keypad: Keypad) -> 
         pytest.param(None, id="nothing"),
     ],
 )
-async def test_bad_request_for_a_key_is_refused_and_the_session_lives(keypad: Keypad, body: object) -> None:
+async def test_bad_request_for_a_key_is_refused_and_the_session_lives(
+    keypad: Keypad, body: object, ear: Ear
+) -> None:
+    ear.nonsense.add("next-key-request")
     connection, _ = await rotation.open_session(keypad.link, BAUD, keypad.keys, keypad.serial)
     assert await connection.request(messages.OP_NEXT_KEY, body) == (messages.INVALID, None)
     await operations.state(connection)

@@ -1,0 +1,254 @@
+"""protocol/doorpad.cddl: it is whole, it refuses what is wrong, and stored and real sessions follow it.
+
+In every other test of this folder the fixture `ear` holds whatever a session of ours sends against it.
+"""
+
+import asyncio
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import cbor2
+import pycddl
+import pytest
+import reference
+from doorpad import keyring
+from doorpad.emulator import fleet
+from doorpad.emulator.control import ControlServer
+from doorpad.link import operations
+from doorpad.link.connection import Connection
+from doorpad.link.errors import LinkDown
+from doorpad.link.operations import SlotWrite
+from doorpad_link import handshake, messages, x25519
+from grammar import OPERATIONS, TEXT, Ear, follows
+from link_world import Keypad, exchange, make_host
+from link_world import handshake as open_session
+
+VECTORS = Path(__file__).parents[2] / "protocol" / "vectors"
+WAIT_S = 60.0
+ID8, ID16 = bytes(range(8)), bytes(range(16))
+PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 35, ID8, ID16]
+RECORD = [7, 300, 35, b"1234", 1_760_000_000, 1_760_003_600, ID8, ID16, 1]
+CLEARED = [8, 301, 0, None, None, None, None, None, 0]
+ENTRY = [1, None, 999, 3, 1, 0, 0, bytes(16), 1, 70_000]
+
+# Written by hand from the README, one of each; behind it, for each place that a wrong value fits, such a value.
+SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
+    "hello": ([1, 1, ID16, ID8], [((0,), None), ((1,), 2**32), ((2,), ID8), ((3,), ID16)]),
+    "hello-r": (
+        [1, ID16, ID8, ID8, b"name", ID16],
+        [((0,), -1), ((1,), ID8), ((2,), b""), ((3,), "text----"), ((4,), ID8), ((5,), b"")],
+    ),
+    "auth": ([ID16], [((0,), ID8)]),
+    "auth-r": (
+        [0, 1024, 4, 3584, 4096, 4, 12, "0.1.0", 1],
+        [((place,), wrong) for place, wrong in enumerate([5, 1023, 0, 0, 4097, 3, 13, b"0", 0])],
+    ),
+    "hint": ([300, 70_000], [((0,), None), ((1,), -1)]),
+    "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
+    "state-request": ([16, None], [((1,), 0)]),
+    "state-reply": (
+        [16, 0, [ID8, b"tabl", 300, 3, 4096, b"jour", 1, 70_000, None, 2, 2**32 - 1, 0]],
+        [((1,), 1), ((2, 0), ID16), ((2, 1), ID8), ((2, 3), 4097), ((2, 4), 0), ((2, 8), 0), ((2, 10), 2**32)],
+    ),
+    "time-request": ([18, [1_760_000_000, 0]], [((1, 0), 946_684_799), ((1, 1), 1000)]),
+    "time-reply": ([18, 10, 1_760_000_000], [((1,), 0), ((2,), None)]),
+    "put-request": (
+        [21, [PUT, PUT]],
+        [
+            *(((1, 1, place), wrong) for place, wrong in enumerate([-1, 0, b"123", 1, -1, None, ID16, ID8])),
+            ((1,), []),
+            ((1, 0, 2), b"1234567890123"),
+        ],
+    ),
+    "put-reply": ([21, 0, [[7, 0, 300], [8, 3, 299]]], [((2, 1, 1), 7), ((2, 1, 2), None), ((2, 0), 300)]),
+    "delete-request": ([22, [[300, 7, ID8], [301, 8, ID8]]], [((1, 1, 0), None), ((1, 1, 1), 0), ((1, 1, 2), ID16)]),
+    "delete-reply": ([22, 0, [[7, 1, 300]]], [((2,), []), ((2, 0, 0), None)]),
+    "since-request": ([24, [0, 1, True]], [((1, 0), None), ((1, 1), 0), ((1, 2), 1)]),
+    "since-reply": (
+        [24, 0, [b"tabl", 301, 9, [RECORD, CLEARED]]],
+        [
+            ((2, 0), ID8),
+            ((2, 2), 0),
+            *(((2, 3, 0, place), wrong) for place, wrong in enumerate([0, 0, -1, b"1", 1, 1, ID16, ID8, 5])),
+            *(((2, 3, 1, place), wrong) for place, wrong in enumerate([0, 0, None, b"1", 1, 1, ID8, ID16, 5])),
+        ],
+    ),
+    "adopt-request": ([25, [300, 7, ID8, ID16]], [((1, 0), -1), ((1, 1), 4097), ((1, 2), None), ((1, 3), ID8)]),
+    "adopt-reply": ([25, 6, None], [((1,), 0), ((2,), [])]),
+    "events-request": ([30, [0, 255]], [((1, 0), None), ((1, 1), -1)]),
+    "events-reply": (
+        [30, 0, [b"jour", 1, 2, [ENTRY, ENTRY]]],
+        [
+            ((2, 0), ID8),
+            *(
+                ((2, 3, 1, place), wrong)
+                for place, wrong in enumerate([0, 0, 1000, None, None, 4097, -1, ID8, None, None])
+            ),
+        ],
+    ),
+    "next-key-request": ([40, [ID8, 2 * ID16]], [((1, 0), ID16), ((1, 1), ID16)]),
+    "next-key-reply": ([40, 0, 2 * ID16], [((1,), 1), ((2,), ID8)]),
+    "ping-request": ([17, None], [((0,), 18)]),
+    "ping-reply": ([17, 0, [1]], [((1,), 1)]),
+    "unknown-request": ([77, [1]], [((0,), None)]),
+    "refusal": ([77, 7, None], [((0,), None), ((1,), 0), ((2,), 0)]),
+}  # fmt: skip
+
+
+def _with(value: list[Any], path: tuple[int, ...], item: Any) -> list[Any]:
+    changed = copy.deepcopy(value)
+    inner = changed
+    for place in path[:-1]:
+        inner = inner[place]
+    inner[path[-1]] = item
+    return changed
+
+
+@pytest.mark.parametrize("rule", SAMPLES)
+def test_body_follows_its_rule_until_a_field_is_wrong_missing_or_too_many(rule):
+    sample, wrongs = SAMPLES[rule]
+    assert follows(rule, sample)
+    for path, wrong in wrongs:
+        assert not follows(rule, _with(sample, path, wrong)), (path, wrong)
+    assert not follows(rule, sample[:-1])
+    assert not follows(rule, [*sample, 0]), "nothing of today may follow"
+    assert follows(rule, [*sample, 0], closed=False), "a later version may add at the end"
+
+
+def test_file_is_cddl_to_a_second_reader():
+    pycddl.Schema(TEXT)
+
+
+def test_every_operation_has_rules_for_request_and_reply_and_a_sample():
+    numbers = {name: number for name, number in vars(messages).items() if name.startswith("OP_")}
+    assert set(OPERATIONS) == set(numbers.values())
+    named = {rule.rsplit("-", 1)[0] for rule in SAMPLES if rule.endswith(("-request", "-reply"))}
+    assert named == {"unknown", *OPERATIONS.values()}
+
+
+def test_each_body_follows_the_one_rule_for_all():
+    for rule, (sample, _) in SAMPLES.items():
+        assert follows("body", sample) == (rule != "unknown-request"), rule
+
+
+def _frames_of(vector: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    for name, wire in vector["frames"].items():
+        yield name.split()[0], bytes.fromhex(wire)
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("session-*.json")), ids=lambda path: path.stem)
+def test_stored_session_follows_the_grammar(path):
+    vector = json.loads(path.read_text())
+    frames = dict(_frames_of(vector))
+    [hello, hello_r] = [reference.parse(frames[name].strip(b"\0"))[1] for name in ("HELLO", "HELLO_R")]
+    without_proof = cbor2.dumps([*cbor2.loads(hello_r)[:5], b"", *cbor2.loads(hello_r)[6:]])
+    keys = reference.Keys(bytes.fromhex(vector["key"]), hello, without_proof)
+    ear = Ear(lambda: [keys])
+    for _, wire in _frames_of(vector):
+        ear.hear(wire, from_device=bool(reference.parse(wire.strip(b"\0"))[0][1]))
+    assert len(ear.heard) == len(vector["frames"])
+
+
+def test_ear_hears_each_frame_of_both_ends(ear):
+    hub, keypad = make_host(), Keypad()
+    open_session(hub, keypad)
+    exchange(hub, keypad, [b"anything"])
+    hub.receive(keypad.session.hint(1, 2), 0)
+    keypad.session.receive(
+        reference.frame(reference.header(reference.REQ, 1, 1, from_device=False), b"x" * 9), 1000
+    )
+    rules = [rule for rule, _ in ear.heard]
+    assert rules == [
+        *("hello", "hello-r", "auth", "auth-r"),
+        *("ping-request", "ping-reply", "hint", "alert"),
+    ]
+
+
+def test_ear_refuses_a_frame_that_does_not_follow_the_grammar(ear):
+    hub, keypad = make_host(), Keypad()
+    open_session(hub, keypad)
+    hub.request(messages.OP_STATE, 5, 0)
+    with pytest.raises(AssertionError, match="state-request"):
+        hub.take_output()
+
+
+def _write(slot: int, code: str, *, until_s: int | None = None) -> SlotWrite:
+    from_s = None if until_s is None else until_s - 3600
+    return SlotWrite(slot, 0, code, from_s, until_s, str(UUID(int=slot)), slot.to_bytes(8, "big"))
+
+
+async def _use_everything(connection: Connection, keypad: ControlServer) -> None:
+    """Each operation, with every kind of result that a hub can bring about."""
+    await operations.state(connection)
+    assert await operations.set_time(connection)
+    puts = [_write(1, "482913"), _write(2, "591024", until_s=2_000_000_000), _write(3, "482913")]
+    statuses = [result.status for result in await operations.put(connection, puts)]
+    assert statuses == [messages.OK, messages.OK, messages.DUPLICATE]
+    again = [puts[0], SlotWrite(2, 77, "736450", None, None, str(UUID(int=9)), bytes(range(8)))]
+    statuses = [result.status for result in await operations.put(connection, again)]
+    assert statuses == [messages.ALREADY, messages.CONFLICT]
+    connection.hinted.clear()
+    await keypad.keypad.bench(press="482913#")
+    await asyncio.wait_for(connection.hinted.wait(), WAIT_S)
+    connection.hinted.clear()
+    await keypad.keypad.bench(press=f"{keypad.keypad.keypad.master_pin}#1#8642#*")
+    await asyncio.wait_for(connection.hinted.wait(), WAIT_S)
+    made = [it for it in (await operations.changed_since(connection, 0, 1)).slots if it.code == "8642"]
+    assert [it.maker for it in made] == [messages.MAKER_KEYPAD]
+    adopted = await operations.adopt(
+        connection, made[0].slot, made[0].version, bytes(range(8)), str(UUID(int=99))
+    )
+    assert adopted.status == messages.OK
+    missing = await operations.adopt(connection, 4000, 1, bytes(range(8)), str(UUID(int=98)))
+    assert missing.status == messages.NOT_FOUND
+    cleared = await operations.delete(connection, [(1, 1, b"deleting"), (4000, 1, b"deleting")])
+    assert [result.status for result in cleared] == [messages.OK, messages.NOT_FOUND]
+    slots = (await operations.changed_since(connection, 0, 1)).slots
+    assert [slot.code for slot in slots if slot.slot == 1] == [None]
+    page = await operations.events(connection, 0)
+    assert {messages.EV_GRANTED, messages.EV_SLOT_SET} <= {entry.kind for entry in page.entries}
+    assert await connection.request(messages.OP_PING, [b"x", None, "ü"]) == (0, [b"x", None, "ü"])
+    newest_s = max(entry.time_s or 0 for entry in page.entries)
+    assert await connection.request(messages.OP_TIME, [1_000_000_000, 0]) == (messages.TIME_BEHIND, newest_s)
+    public = x25519.public(bytes(range(32)))
+    status, _ = await connection.request(messages.OP_NEXT_KEY, [b"nexthost", public])
+    assert status == messages.OK
+    assert await connection.request(77, None) == (messages.UNSUPPORTED, None)
+
+
+async def test_real_session_with_the_firmware_follows_the_grammar(tmp_path, monkeypatch):
+    """Method: listen on the cable between the bridge's own client and the firmware under MicroPython."""
+    monkeypatch.undo()  # the ear at our own ends: here the wire itself is heard
+    keys: list[reference.Keys] = []
+    taped: list[tuple[bytes, bool]] = []
+    real = handshake.SessionKeys.__init__
+
+    def kept(self: handshake.SessionKeys, *secrets: bytes) -> None:
+        keys.insert(0, reference.Keys(*secrets))
+        real(self, *secrets)
+
+    monkeypatch.setattr(handshake.SessionKeys, "__init__", kept)
+    async with fleet.running(tmp_path, 1, slots=None, strike_ms=100) as [keypad]:
+        cable = keypad.keypad.cable
+        cable.tap = lambda data, from_device: taped.append((data, from_device))
+        serial = keypad.keypad.keypad.serial
+        key = keyring.load(tmp_path / "keys", serial)
+        connection, opened = await Connection.open(str(cable.name), 115_200, key, serial)
+        operations.capabilities(opened.capabilities)
+        await asyncio.wait_for(_use_everything(connection, keypad), WAIT_S)
+        await keypad.keypad.power(False)
+        await keypad.keypad.power(True)
+        with pytest.raises(LinkDown):  # nobody there knows the session: an ALERT
+            await asyncio.wait_for(operations.state(connection), WAIT_S)
+        connection.close()
+    ear = Ear(lambda: keys)
+    for data, from_device in taped:
+        ear.hear(data, from_device=from_device)
+    heard = {rule for rule, _ in ear.heard}
+    sides = {f"{name}-{side}" for name in OPERATIONS.values() for side in ("request", "reply")}
+    handshake_and_hints = {"hello", "hello-r", "auth", "auth-r", "hint", "alert"}
+    assert heard == sides | handshake_and_hints | {"unknown-request", "refusal"}
