@@ -10,6 +10,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parent / "firmware"
 OUTPUTS = ("strike", "led_green", "led_red", "buzzer")
+INPUTS = {
+    "request_to_exit": True,
+    "door_contact": True,
+    "tamper": True,
+    "reset_jumper": False,
+}  # pulled up inside
 
 STRAPPING = {0, 2, 5, 12, 15}
 UART0 = {1, 3}
@@ -47,9 +53,13 @@ def check(pinmap: dict) -> None:
         used.append(("keypad column", column))
     for role in OUTPUTS:
         _check(role, pinmap[role]["pin"], output=True)
+        used.append((role, pinmap[role]["pin"]))
+    for role, pull in INPUTS.items():
+        _check(role, pinmap[role]["pin"], output=False, pull=pull)
+        used.append((role, pinmap[role]["pin"]))
+    for role in (*OUTPUTS, *INPUTS):
         if pinmap[role]["active"] not in (0, 1):
             raise PinError(f"{role}: `active` is 0 or 1, not {pinmap[role]['active']}")
-        used.append((role, pinmap[role]["pin"]))
     if link["uart"] not in (1, 2):
         raise PinError(f"link uart: UART{link['uart']} is not 1 or 2; UART0 belongs to the prompt")
     _check("link tx", link["tx"], output=True)
@@ -73,7 +83,7 @@ def constants(pinmap: dict) -> str:
         f"KEYPAD_COLUMNS = {tuple(keypad['columns'])!r}",
         "KEYPAD_KEYS = (" + ", ".join(f'"{row}"' for row in keypad["keys"]) + ")",
     ]
-    for role in OUTPUTS:
+    for role in (*OUTPUTS, *INPUTS):
         lines.append(f"{role.upper()} = const({pinmap[role]['pin']})")
         lines.append(f"{role.upper()}_ACTIVE = const({pinmap[role]['active']})")
     lines += [f"LINK_{name.upper()} = const({link[name]})" for name in ("uart", "tx", "rx")]
@@ -84,12 +94,14 @@ def wiring(pinmap: dict) -> str:
     """Return the text of the emulator's wiring.py."""
     keypad = pinmap["keypad"]
     names = ", ".join(f'{pinmap[role]["pin"]}: "{role}"' for role in OUTPUTS)
+    inputs = "".join(f'    "{role}": ({pinmap[role]["pin"]}, {pinmap[role]["active"]}),\n' for role in INPUTS)
     return (
         '"""The board\'s wires. Written by hardware/generate.py from hardware/pinmap.toml: change it there."""\n\n'
         f"ROWS = {tuple(keypad['rows'])!r}\n"
         f"COLUMNS = {tuple(keypad['columns'])!r}\n"
         "KEYS = (" + ", ".join(f'"{row}"' for row in keypad["keys"]) + ")\n"
         f"OUTPUTS = {{{names}}}\n"
+        f"INPUTS = {{\n{inputs}}}\n"
     )
 
 

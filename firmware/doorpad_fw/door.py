@@ -7,8 +7,9 @@ from doorpad_link.hkdf import equal
 from doorpad_link.identity import pin_tag
 from time import ticks_diff, ticks_ms
 
-from doorpad_fw import entry, health, program
+from doorpad_fw import entry, health, inputs, program
 from doorpad_fw.decide import decide
+from doorpad_fw.doorway import Doorway
 from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 from doorpad_fw.slots import NO_CODE, Slot
@@ -17,7 +18,7 @@ from doorpad_fw.slots import NO_CODE, Slot
 class Door:
     """`on_change()` is called when table or journal changed here, so that the link can tell the host."""
 
-    def __init__(self, identity, slots, journal, clock, outputs, on_change):
+    def __init__(self, identity, slots, journal, clock, outputs, on_change, held_open_s=60):
         self._identity = identity
         self._slots = slots
         self._journal = journal
@@ -26,6 +27,7 @@ class Door:
         self._on_change = on_change
         self._entry = entry.Entry()
         self._programming = program.Programming()
+        self._doorway = Doorway(held_open_s)
         self._lockout = Lockout(journal.lockout, ticks_ms())
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
@@ -57,9 +59,32 @@ class Door:
         self.uptime_ms()
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
+        self._note_doorway(self._doorway.tick(now_ms))
         self._entry.expire(now_ms)
         if self._programming.expire(now_ms):
             self._outputs.programming(False)
+
+    def input(self, which, active):
+        """Take a change of a contact (inputs.py)."""
+        now_ms = ticks_ms()
+        if which == inputs.EXIT:
+            if active and self._unlock(now_ms):
+                self.note(messages.EV_EXIT)
+        elif which == inputs.DOOR:
+            self._note_doorway(self._doorway.contact(active, now_ms))
+        else:
+            self.note(messages.EV_TAMPER if active else messages.EV_TAMPER_END)
+
+    def _note_doorway(self, kind):
+        if kind:
+            self.note(kind)
+
+    def _unlock(self, now_ms):
+        opened = self._outputs.open_strike()
+        self._outputs.granted()
+        if opened:
+            self._doorway.unlocked(self._outputs.strike_ms, now_ms)
+        return opened
 
     def key(self, key):
         """Take one key press."""
@@ -91,8 +116,7 @@ class Door:
         if reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
             reason = self._spend(slot)
         if reason == messages.GRANTED:
-            self._outputs.open_strike()
-            self._outputs.granted()
+            self._unlock(now_ms)
             self._lockout.right_pin()
             duress = slot.flags & messages.DURESS
             self.note(messages.EV_GRANTED, messages.UNDER_DURESS if duress else reason, slot)

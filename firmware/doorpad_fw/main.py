@@ -12,6 +12,7 @@ from machine import UART, reset, reset_cause
 from doorpad_fw import config, health, keys, pins
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
+from doorpad_fw.inputs import Inputs
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
 from doorpad_fw.journal import Journal
 from doorpad_fw.link import RX_BUFFER_BYTES, Link
@@ -37,10 +38,11 @@ def _on_exception(_loop, context):
     reset()
 
 
-async def _tick(door):
+async def _tick(door, inputs):
     while True:
         await asyncio.sleep_ms(1000)
         door.tick()
+        inputs.look()
         gc.collect()
 
 
@@ -60,11 +62,12 @@ async def _run(settings):
         if link is not None:
             link.changed()
 
-    door = Door(identity, slots, journal, clock, outputs, on_change)
+    door = Door(identity, slots, journal, clock, outputs, on_change, settings["held_open_s"])
     boot_id = os.urandom(8)
     operations = Operations(slots, journal, clock, door, boot_id)
     link = Link(identity, slots, journal, boot_id, operations.capabilities, operations.serve)
     door.note(messages.EV_BOOT, reset_cause())
+    inputs = Inputs(settings["door_contact"], settings["tamper"])
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
     uart = UART(
         pins.LINK_UART,
@@ -75,7 +78,7 @@ async def _run(settings):
         txbuf=_TX_BUFFER_BYTES,
     )
     gc.collect()
-    await asyncio.gather(matrix.run(door.key), link.run(uart), _tick(door))
+    await asyncio.gather(matrix.run(door.key), inputs.run(door.input), link.run(uart), _tick(door, inputs))
 
 
 def start():

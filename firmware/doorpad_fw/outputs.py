@@ -40,7 +40,7 @@ class Outputs:
     """`strike_ms`: how long a granted entry energises the strike, 100 to STRIKE_MS_MAX."""
 
     def __init__(self, strike_ms):
-        self._strike_ms = strike_ms
+        self.strike_ms = strike_ms
         idle = 1 - pins.STRIKE_ACTIVE
         strike_pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
         self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
@@ -51,10 +51,12 @@ class Outputs:
         self._signal = None  # the running feedback task
 
     def open_strike(self):
-        """Energise the strike for its time. During a pulse this does nothing: the door is open already."""
-        if self._strike.wait_done():
-            pieces = pulse_ticks(self._strike_ms)
-            self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+        """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
+        if not self._strike.wait_done():
+            return False
+        pieces = pulse_ticks(self.strike_ms)
+        self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+        return True
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 

@@ -8,6 +8,7 @@
     {"id": 5, "heap": true}              -> free and allocated bytes after a collection
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
+    {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
 Every line is answered with its id: {"id": 1, "ok": true, ...} or {"id": 1, "error": "..."}. Changes of outputs
 come unasked: {"output": "strike", "level": 1, "ticks_ms": 1234, "unix_s": 1760000000}.
@@ -90,6 +91,8 @@ class _Bench:
     def _do(self, request):
         if "switch" in request:
             board.switch(request["switch"], request["down"])
+        elif "contact" in request:
+            board.contact(request["contact"], request["active"])
         elif "skew_s" in request:
             time.skew(request["skew_s"])
         elif "freeze" in request:

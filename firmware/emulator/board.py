@@ -1,10 +1,14 @@
-"""The wires of an emulated board: pin levels, and the key switches between rows and columns."""
+"""The wires of an emulated board: pin levels, the key switches between rows and columns, and the contacts."""
 
-from wiring import COLUMNS, KEYS, OUTPUTS, ROWS
+from wiring import COLUMNS, INPUTS, KEYS, OUTPUTS, ROWS
 
 _driven = {}  # output pin -> level
+_outside = {
+    pin: 1 - active for pin, active in INPUTS.values()
+}  # input pin -> level that its contact gives it
 _closed = set()  # (row pin, column pin) of the keys that are down
 _falling = {}  # column pin -> handler
+_changing = {}  # input pin -> handler
 _watchers = []
 
 
@@ -28,11 +32,27 @@ def read(pin):
     """The level at a pin: a column is low when a key connects it to a low row, else pulled up."""
     if pin in COLUMNS:
         return 0 if any(column == pin and _driven.get(row) == 0 for row, column in _closed) else 1
-    return _driven.get(pin, 0)
+    return _outside[pin] if pin in _outside else _driven.get(pin, 0)
 
 
 def on_falling(pin, handler):
     _falling[pin] = handler
+
+
+def on_change(pin, handler):
+    _changing[pin] = handler
+
+
+def contact(name, active):
+    """Press the exit button, open door or case, set the jumper; or undo it. Raises ValueError for no such input."""
+    if name not in INPUTS:
+        raise ValueError("no such input: %s" % name)
+    pin, active_level = INPUTS[name]
+    level = active_level if active else 1 - active_level
+    if _outside[pin] != level:
+        _outside[pin] = level
+        if pin in _changing:
+            _changing[pin]()
 
 
 def switch(key, down):

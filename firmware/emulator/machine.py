@@ -27,6 +27,7 @@ class Pin:
     OUT = 3
     OPEN_DRAIN = 7
     PULL_UP = 2
+    IRQ_RISING = 1
     IRQ_FALLING = 2
 
     def __init__(self, number, mode=-1, pull=-1, *, value=None):
@@ -42,7 +43,8 @@ class Pin:
         return None
 
     def irq(self, handler, trigger):
-        board.on_falling(self.number, lambda: handler(self))
+        on = board.on_falling if trigger == Pin.IRQ_FALLING else board.on_change
+        on(self.number, lambda: handler(self))
 
 
 class RTC:

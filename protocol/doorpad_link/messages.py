@@ -54,6 +54,12 @@ EV_SLOT_CLEARED = 7  # cleared at the keypad itself
 EV_PROGRAMMING = 8  # the master PIN opened local programming
 EV_CLOCK_SET = 9  # the clock became trusted, or was moved by more than two seconds
 
+EV_EXIT = 10  # the button inside opened the door
+EV_FORCED = 11  # the door was opened, and nothing had unlocked it
+EV_HELD_OPEN = 12  # the door stands open for too long; reason: seconds, at most 255
+EV_DOOR_CLOSED = 13  # after one of these two
+EV_TAMPER = 14  # the case was opened
+EV_TAMPER_END = 15
 # Reasons of a decision.
 GRANTED = 0
 UNKNOWN_PIN = 1

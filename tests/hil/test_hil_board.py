@@ -1,10 +1,10 @@
 """What a keypad notices about itself and around its door, as far as the hub sees it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hil_world import World, running
+from hil_world import Bench, World, running
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +26,42 @@ def folder(world: World) -> Path:
     return found.parent
 
 
+def restart(world: World, bench: Bench, between: Callable[[], object] = lambda: None) -> None:
+    """Cut the keypad's power, do something to what it keeps, and give the power back."""
+    mark = world.bridge.mark()
+    bench.ask(power="off")
+    world.bridge.link("offline", world.device_id, after=mark)
+    between()
+    bench.ask(power="on")
+    world.bridge.link("online", world.device_id, after=mark)
+
+
 def test_keypad_that_lost_a_copy_of_its_identity_is_told_until_its_next_start(world: World) -> None:
     assert device(world)["health"] == []
     copy = folder(world) / "nvs-doorpad" / "identity"
     before = copy.read_bytes()
     with world.keypad.bench() as bench:
-        for health in (["identity_restored"], []):
-            mark = world.bridge.mark()
-            bench.ask(power="off")
-            world.bridge.link("offline", world.device_id, after=mark)
-            if health:
-                copy.unlink()
-            bench.ask(power="on")
-            world.bridge.link("online", world.device_id, after=mark)
-            assert device(world)["health"] == health
-            assert copy.read_bytes() == before
+        restart(world, bench, copy.unlink)
+        assert device(world)["health"] == ["identity_restored"]
+        assert copy.read_bytes() == before
+        restart(world, bench)
+        assert device(world)["health"] == []
+
+
+def test_exit_button_and_opened_case_are_events_of_the_hub(world: World) -> None:
+    with world.keypad.bench() as bench:
+        restart(
+            world,
+            bench,
+            lambda: (folder(world) / "config.json").write_text('{"strike_ms": 150, "tamper": 1}'),
+        )
+        mark = world.bridge.mark()
+        place = len(bench.outputs)
+        bench.ask(contact="request_to_exit", active=True)
+        bench.see("strike", 1, after=place)
+        unlocked = world.bridge.event("lock.unlocked", after=mark)
+        [told] = [it for it in world.events() if it.event_id == unlocked["event_id"]]
+        assert (told.method, told.device_id) == ("manual", world.device_id)
+        bench.ask(contact="tamper", active=True)
+        world.bridge.event("device.tampered", after=mark)
+        assert "no such input" in bench.try_(contact="window", active=True)["error"]

@@ -56,15 +56,15 @@ def test_generating_again_changes_no_byte(checkout):
 
 def test_changed_pin_map_makes_both_files_stale_until_they_are_written(checkout):
     pinmap = checkout / "hardware" / "pinmap.toml"
-    pinmap.write_text(pinmap.read_text().replace("pin = 26", "pin = 4"))
+    pinmap.write_text(pinmap.read_text().replace("pin = 34", "pin = 36"))
     stale = _run(checkout, "--check")
     assert stale.returncode == 1
     assert "pins.py" in stale.stdout
     assert "wiring.py" in stale.stdout
     assert _run(checkout).returncode == 0
     assert _run(checkout, "--check").returncode == 0
-    assert "STRIKE = const(4)\n" in (checkout / WRITTEN[0]).read_text()
-    assert '4: "strike"' in (checkout / WRITTEN[1]).read_text()
+    assert "RESET_JUMPER = const(36)\n" in (checkout / WRITTEN[0]).read_text()
+    assert '"reset_jumper": (36, 0)' in (checkout / WRITTEN[1]).read_text()
 
 
 def test_file_changed_by_hand_is_named(checkout):
@@ -95,9 +95,15 @@ PLACES: dict[str, tuple[Any, ...]] = {
     "led_green": ("led_green", "pin"),
     "led_red": ("led_red", "pin"),
     "buzzer": ("buzzer", "pin"),
+    "request_to_exit": ("request_to_exit", "pin"),
+    "door_contact": ("door_contact", "pin"),
+    "tamper": ("tamper", "pin"),
+    "reset_jumper": ("reset_jumper", "pin"),
     "link tx": ("link", "tx"),
     "link rx": ("link", "rx"),
 }
+
+PULLED_OUTSIDE = ("link rx", "reset_jumper")
 
 
 def _with(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -116,12 +122,17 @@ def test_pin_that_no_role_can_have_is_refused_with_role_and_pin(role, pin):
         generate.check(_with(PLACES[role], pin))
 
 
-@pytest.mark.parametrize("role", [role for role in PLACES if role != "link rx"])
+@pytest.mark.parametrize("role", [role for role in PLACES if role not in PULLED_OUTSIDE])
 @pytest.mark.parametrize("pin", INPUT_ONLY)
-def test_input_without_pull_is_refused_for_all_but_the_links_input(role, pin):
+def test_input_without_pull_is_refused_for_all_but_those_pulled_outside(role, pin):
     with pytest.raises(generate.PinError, match=f"{role}: GPIO{pin} "):
         generate.check(_with(PLACES[role], pin))
-    generate.check(_with(PLACES["link rx"], 36))
+
+
+@pytest.mark.parametrize("role", PULLED_OUTSIDE)
+def test_input_without_pull_does_for_what_is_pulled_outside(role):
+    for pin in (36, 39):
+        generate.check(_with(PLACES[role], pin))
 
 
 @pytest.mark.parametrize("role", [role for role in PLACES if role != "keypad row"])
@@ -139,7 +150,7 @@ def test_keys_that_do_not_fit_rows_and_columns_are_refused(keys):
         generate.check(_with(("keypad", "keys"), keys))
 
 
-@pytest.mark.parametrize("role", generate.OUTPUTS)
+@pytest.mark.parametrize("role", [*generate.OUTPUTS, *generate.INPUTS])
 def test_active_level_other_than_0_and_1_is_refused(role):
     with pytest.raises(generate.PinError, match=f"{role}: `active` is 0 or 1, not 2"):
         generate.check(_with((role, "active"), 2))

@@ -8,7 +8,7 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 4, "unprogram": "4711"}                  delete one
     {"id": 5, "about": true}                        -> serial, name, pid, cable, carried (bytes that have
                                                     arrived at the keypad, and at the hub)
-    and those of the bench on the board itself: press, switch, skew_s, freeze, heap, cut_at, flash
+    and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash
     (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
@@ -29,7 +29,7 @@ from doorpad.emulator.keypad import BenchError, RunningKeypad
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 OnOutput = Callable[[EmulatedKeypad, dict[str, Any]], None]
 
-_ON_BOARD = ("press", "switch", "skew_s", "freeze", "heap", "cut_at", "flash")
+_ON_BOARD = ("press", "switch", "contact", "skew_s", "freeze", "heap", "cut_at", "flash")
 
 
 def socket_path(keypad: EmulatedKeypad) -> Path:

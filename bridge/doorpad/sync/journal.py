@@ -72,6 +72,11 @@ async def _apply(
         payload = {"method": "keycode", "access_code_is_managed": entry.access_code_id is not None}
         if entry.reason == messages.UNDER_DURESS:
             payload["doorpad"] = {"duress": True}
+    elif entry.kind == messages.EV_EXIT:
+        event_type = "lock.unlocked"
+        payload = {"method": "manual"}
+    elif entry.kind == messages.EV_TAMPER:
+        event_type = "device.tampered"
     elif entry.kind == messages.EV_DENIED:
         event_type = "lock.access_denied"
         reason_code, message = _REASONS.get(entry.reason, ("credential_error", "The code was refused."))

@@ -6,7 +6,14 @@ from doorpad_fw import config
 
 from cases import cases, equal
 
-DEFAULTS = {"slots": 4096, "strike_ms": 5000, "baud": 115_200}
+DEFAULTS = {
+    "slots": 4096,
+    "strike_ms": 5000,
+    "baud": 115_200,
+    "door_contact": 0,
+    "tamper": 0,
+    "held_open_s": 60,
+}
 
 
 def _load(text):
@@ -20,8 +27,8 @@ def test_no_file_gives_the_defaults_without_a_complaint():
 
 
 def test_good_settings_are_used_and_the_rest_keep_their_defaults():
-    equal(_load('{"slots": 10}'), ({"slots": 10, "strike_ms": 5000, "baud": 115_200}, []))
-    settings = {"slots": 1, "strike_ms": 100, "baud": 921_600}
+    equal(_load('{"slots": 10}'), (dict(DEFAULTS, slots=10), []))
+    settings = dict(DEFAULTS, slots=1, strike_ms=100, baud=921_600, door_contact=1, tamper=1, held_open_s=5)
     equal(_load(json.dumps(settings)), (settings, []))
 
 
@@ -54,6 +61,9 @@ def test_json_that_is_no_object_gives_the_defaults_and_names_the_file(text):
     ("baud", "9599"),
     ("baud", "921601"),
     ("baud", "{}"),
+    ("door_contact", "2"),
+    ("held_open_s", "4"),
+    ("held_open_s", "3601"),
 )
 def test_bad_value_gives_the_default_and_names_the_setting(bad):
     name, value = bad

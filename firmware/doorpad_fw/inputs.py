@@ -1,0 +1,70 @@
+"""Contacts around the door: request-to-exit, door contact, tamper switch. Debounced by time stamps.
+
+Asleep until a pin changes, as the key matrix is. Every second all are looked at as well, so that a lost interrupt
+costs a second and not an alarm.
+"""
+
+import asyncio
+
+from machine import Pin
+from micropython import const
+from time import ticks_diff, ticks_ms
+
+from doorpad_fw import pins
+
+EXIT = const(0)
+DOOR = const(1)
+TAMPER = const(2)
+
+_STABLE_MS = const(30)  # far below the 400 ms that EN 60839-11-1 wants to be seen
+_LOOK_MS = const(5)
+
+
+class Inputs:
+    """`door_contact`, `tamper`: whether these contacts are fitted; an open pin would be an alarm."""
+
+    def __init__(self, door_contact, tamper):
+        self._fitted = [(EXIT, pins.REQUEST_TO_EXIT, pins.REQUEST_TO_EXIT_ACTIVE)]
+        if door_contact:
+            self._fitted.append((DOOR, pins.DOOR_CONTACT, pins.DOOR_CONTACT_ACTIVE))
+        if tamper:
+            self._fitted.append((TAMPER, pins.TAMPER, pins.TAMPER_ACTIVE))
+        self._wake = asyncio.ThreadSafeFlag()
+        self._pins = []
+        for _, number, _ in self._fitted:
+            pin = Pin(number, Pin.IN, Pin.PULL_UP)
+            pin.irq(self._changed, Pin.IRQ_RISING | Pin.IRQ_FALLING)
+            self._pins.append(pin)
+        self._stable = 0  # a bit for each input that is active, debounced
+
+    def _changed(self, _pin):
+        self._wake.set()
+
+    def look(self):
+        """Have every contact looked at. Call it about every second."""
+        self._wake.set()
+
+    def _read(self):
+        active = 0
+        for pin, (which, _, level) in zip(self._pins, self._fitted):
+            if pin.value() == level:
+                active |= 1 << which
+        return active
+
+    async def run(self, on_input):
+        """Call `on_input(which, active)` for what is active now, then for every change. Never returns."""
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            seen = self._read()
+            since_ms = ticks_ms()
+            while seen != self._stable and ticks_diff(ticks_ms(), since_ms) < _STABLE_MS:
+                await asyncio.sleep_ms(_LOOK_MS)
+                now = self._read()
+                if now != seen:
+                    seen, since_ms = now, ticks_ms()
+            changed = seen ^ self._stable
+            self._stable = seen
+            for which, _, _ in self._fitted:
+                if changed >> which & 1:
+                    on_input(which, bool(seen >> which & 1))
