@@ -16,6 +16,7 @@ from doorpad_fw.slots import Slot
 VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
+_PAGES_MAX = const(64)  # digests in a reply
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
 _FLAGS_OF_HOST = (
     messages.MANAGED | messages.ENABLED | messages.TIME_BOUND | messages.SINGLE_USE | messages.DURESS
@@ -35,6 +36,7 @@ class Operations:
             messages.OP_STATE: self._state,
             messages.OP_PING: self._ping,
             messages.OP_TIME: self._time,
+            messages.OP_DIGEST: self._digest,
             messages.OP_PUT: self._put,
             messages.OP_DEL: self._delete,
             messages.OP_ADOPT: self._adopt,
@@ -80,7 +82,13 @@ class Operations:
             self._journal.boot,
             self._door.uptime_ms(),
             health.bits,
+            self._slots.digest.root(),
         ]
+
+    def _digest(self, _maker, body):
+        first, count = body
+        pages = range(first, min(first + min(count, _PAGES_MAX), self._slots.digest.page_count))
+        return messages.OK, [self._slots.digest.page(page) for page in pages]
 
     def _ping(self, _maker, body):
         return messages.OK, body

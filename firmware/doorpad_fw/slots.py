@@ -13,6 +13,7 @@ import sys
 
 from cryptolib import aes
 from doorpad_link import messages
+from doorpad_link.digest import Digest
 from doorpad_link.hkdf import Hmac, equal
 from micropython import const
 
@@ -66,6 +67,7 @@ class Slots:
         self._buckets = memory.slot_buckets
         self._positions = memory.slot_positions
         self._live = bytearray(256)  # newest records in each segment
+        self.digest = Digest(SLOTS_MAX)
         self._tag_mac = Hmac(device_key)
         self._pin_key = Hmac(device_key).digest(b"pin at rest")[:16]
         self._load()
@@ -86,8 +88,10 @@ class Slots:
                 continue
             self._live[position // self._log.per_segment] += 1
             payload = self._log.read(position)
-            self.generation = max(self.generation, struct.unpack_from("<I", payload, 3)[0])
+            version = struct.unpack_from("<I", payload, 3)[0]
+            self.generation = max(self.generation, version)
             if payload[0] == _SET:
+                self.digest.add(number, version)
                 self._link(number, self._tag_of(payload))
                 self.used += 1
         self._make_room()
@@ -268,8 +272,13 @@ class Slots:
         return messages.OK, version
 
     def _write(self, number, payload):
+        was_set, old_version, _ = self._newest(number)
         self._moved(number, self._append(payload))
         self.generation = struct.unpack_from("<I", payload, 3)[0]
+        if was_set:
+            self.digest.remove(number, old_version)
+        if payload[0] == _SET:
+            self.digest.add(number, self.generation)
 
     def _moved(self, number, position):
         old = self._positions[number]

@@ -7,6 +7,7 @@ Slot flags and statuses follow the Matter Door Lock cluster (0x0101) where it ha
 OP_STATE = 16
 OP_PING = 17
 OP_TIME = 18
+OP_DIGEST = 20
 OP_PUT = 21
 OP_DEL = 22
 OP_ADOPT = 25
@@ -53,13 +54,13 @@ EV_SLOT_SET = 6  # written at the keypad itself
 EV_SLOT_CLEARED = 7  # cleared at the keypad itself
 EV_PROGRAMMING = 8  # the master PIN opened local programming
 EV_CLOCK_SET = 9  # the clock became trusted, or was moved by more than two seconds
-
 EV_EXIT = 10  # the button inside opened the door
 EV_FORCED = 11  # the door was opened, and nothing had unlocked it
 EV_HELD_OPEN = 12  # the door stands open for too long; reason: seconds, at most 255
 EV_DOOR_CLOSED = 13  # after one of these two
 EV_TAMPER = 14  # the case was opened
 EV_TAMPER_END = 15
+
 # Reasons of a decision.
 GRANTED = 0
 UNKNOWN_PIN = 1

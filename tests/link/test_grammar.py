@@ -51,9 +51,11 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
     "state-request": ([16, None], [((1,), 0)]),
     "state-reply": (
-        [16, 0, [ID8, b"tabl", 300, 3, 4096, b"jour", 1, 70_000, None, 2, 2**32 - 1, 0]],
-        [((1,), 1), ((2, 0), ID16), ((2, 1), ID8), ((2, 3), 4097), ((2, 4), 0), ((2, 8), 0), ((2, 10), 2**32)],
+        [16, 0, [ID8, b"tabl", 300, 3, 4096, b"jour", 1, 70_000, None, 2, 2**32 - 1, 0, ID8]],
+        [((1,), 1), ((2, 0), ID16), ((2, 1), ID8), ((2, 3), 4097), ((2, 4), 0), ((2, 8), 0), ((2, 10), 2**32), ((2, 12), None)],
     ),
+    "digest-request": ([20, [0, 64]], [((1, 0), -1), ((1, 1), None)]),
+    "digest-reply": ([20, 0, [ID8, ID8]], [((1,), 1), ((2, 1), ID16)]),
     "time-request": ([18, [1_760_000_000, 0]], [((1, 0), 946_684_799), ((1, 1), 1000)]),
     "time-reply": ([18, 10, 1_760_000_000], [((1,), 0), ((2,), None)]),
     "put-request": (
@@ -197,6 +199,7 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     connection.hinted.clear()
     await keypad.keypad.bench(press=f"{keypad.keypad.keypad.master_pin}#1#8642#*")
     await asyncio.wait_for(connection.hinted.wait(), WAIT_S)
+    assert len(await operations.page_digests(connection, 128)) == 128
     made = [it for it in (await operations.changed_since(connection, 0, 1)).slots if it.code == "8642"]
     assert [it.maker for it in made] == [messages.MAKER_KEYPAD]
     adopted = await operations.adopt(

@@ -46,6 +46,7 @@ class KeypadState:
     boot: int
     uptime_ms: int
     health: int  # bits HEALTH_ of messages.py
+    root: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +177,10 @@ async def state(connection: Connection) -> KeypadState:
         boot,
         uptime_ms,
         health,
+        root,
     ) = _fields(
         await _ask(connection, messages.OP_STATE, None),
-        *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT, _INT),
+        *(_BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT_N, _INT, _INT, _INT, _BYTES),
     )
     return KeypadState(
         boot_id.hex(),
@@ -192,7 +194,19 @@ async def state(connection: Connection) -> KeypadState:
         boot,
         uptime_ms,
         health,
+        root,
     )
+
+
+async def page_digests(connection: Connection, pages: int) -> list[bytes]:
+    """Read the digests of pages 0 to `pages` - 1 of the slot table (doorpad_link/digest.py)."""
+    found: list[bytes] = []
+    while len(found) < pages:
+        part = await _ask(connection, messages.OP_DIGEST, [len(found), pages - len(found)])
+        if not isinstance(part, list) or not part or not all(_is(digest, bytes) for digest in part):
+            raise ProtocolViolation("page digests are a list of byte strings")
+        found += part
+    return found[:pages]
 
 
 async def set_time(connection: Connection) -> bool:

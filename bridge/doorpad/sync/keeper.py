@@ -185,6 +185,8 @@ class Keeper:
         state = await self._look(connection)
         await reader.journal(connection, state)
         await reader.table(connection, state)
+        if pages := await reader.verify(connection, state):
+            log.warning("keypad %s: %d pages of its table were read again", self._keypad.serial, pages)
         await self._settle_all(may_finish=True)
         await self._declare("online", None)
         due_s = await converger.converge()

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from doorpad_link.digest import PAGE_SLOTS, Digest
+from sqlalchemy import select
+
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import KeypadState
+from doorpad.link.operations import KeypadState, SlotRecord
 from doorpad.store.database import Database
-from doorpad.store.schema import Device
+from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
 from doorpad.sync.effects import Learned, apply_record, forget_table
+
+_SLOT_MAX = 4096
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,49 @@ class Reader:
                 if first is None:
                     device.generation = generation
         return since < state.generation
+
+    async def verify(self, connection: Connection, state: KeypadState) -> int:
+        """Compare the whole table by its digest, and read again where it differs; return how many pages did.
+
+        What was read may be wrong although its generation is right: a database put back from a copy, or flash
+        that lost a record. `state`: the keypad's, if nothing was read since; its digest is then that of the table.
+        """
+        async with self.database.read() as session:
+            mirror = Digest(_SLOT_MAX)
+            rows = await session.execute(
+                select(Slot.slot, Slot.version).where(Slot.device_id == self.device_id)
+            )
+            for number, version in rows:
+                mirror.add(number, version)
+            generation = (await session.get_one(Device, self.device_id)).generation
+        if state.generation != generation:
+            state = await operations.state(connection)
+        if state.root == mirror.root():
+            return 0
+        theirs = await operations.page_digests(connection, mirror.page_count)
+        differing = [page for page, digest in enumerate(theirs) if digest != mirror.page(page)]
+        for page in differing:
+            await self._read_again(connection, page * PAGE_SLOTS + 1)
+        return len(differing)
+
+    async def _read_again(self, connection: Connection, start: int) -> None:
+        numbers = range(start, start + PAGE_SLOTS)
+        found: dict[int, SlotRecord] = {}
+        first: int | None = start
+        while first is not None and first in numbers:
+            page = await operations.changed_since(connection, 0, first)
+            found |= {item.slot: item for item in page.slots if item.slot in numbers}
+            first = page.following
+        async with self.database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            known = {
+                slot.slot: slot
+                for slot in await session.scalars(
+                    select(Slot).where(Slot.device_id == self.device_id, Slot.slot.in_(numbers))
+                )
+            }
+            for number in sorted(found.keys() | known.keys()):
+                if number in known:
+                    known[number].version = 0  # whatever it was, the keypad's word counts
+                gone = SlotRecord(number, 0, 0, None, None, None, None, None, 0)
+                await apply_record(session, device, found.get(number, gone), self._learned())
