@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object
 from doorpad.api.pins import lengths
@@ -19,12 +20,34 @@ _LINK_ERRORS = {
 }
 
 
+class LocationObject(msgspec.Struct):
+    timezone: str
+
+
+class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
+    """A keypad that the hub reads and leaves alone."""
+
+    device_id: str
+    device_type: str = DEVICE_TYPE
+    workspace_id: str
+    connected_account_id: str
+    created_at: str
+    is_managed: bool = False
+    capabilities_supported: tuple[str, ...] = ("access_code",)
+    properties: dict[str, Any]
+    location: LocationObject | None
+    custom_metadata: dict[str, str | bool]
+    errors: list[ErrorObject]
+    warnings: list[WarningObject] = []
+
+
 class DeviceObject(msgspec.Struct, kw_only=True):
-    """A keypad. `nickname` is left out on purpose: strict clients refuse null there."""
+    """A keypad. `nickname` is left out where there is none: strict clients refuse null there."""
 
     device_id: str
     device_type: str = DEVICE_TYPE
     display_name: str
+    nickname: str | UnsetType = UNSET
     workspace_id: str
     connected_account_id: str
     created_at: str
@@ -44,8 +67,8 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     device_manufacturer: dict[str, str]
     device_provider: dict[str, str]
     properties: dict[str, Any]
-    location: None = None
-    custom_metadata: dict[str, Any] = {}
+    location: LocationObject | None
+    custom_metadata: dict[str, str | bool]
     space_ids: list[str] = []
     errors: list[ErrorObject]
     warnings: list[WarningObject] = []
@@ -55,7 +78,8 @@ class DeviceObject(msgspec.Struct, kw_only=True):
 def device_object(hub: Hub, device: Device) -> DeviceObject:
     return DeviceObject(
         device_id=device.device_id,
-        display_name=device.name,
+        display_name=shown_name(device),
+        nickname=UNSET if device.nickname is None else device.nickname,
         workspace_id=hub.workspace_id,
         connected_account_id=hub.connected_account_id,
         created_at=iso(device.created_at_ms),
@@ -68,6 +92,8 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "provider_category": "stable",
         },
         properties=_properties(device),
+        location=_location(device),
+        custom_metadata=device.custom_metadata,
         errors=device_errors(device),
         doorpad={
             "boot_id": device.boot_id,
@@ -81,6 +107,28 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
     )
 
 
+def unmanaged_device_object(hub: Hub, device: Device) -> UnmanagedDeviceObject:
+    return UnmanagedDeviceObject(
+        device_id=device.device_id,
+        workspace_id=hub.workspace_id,
+        connected_account_id=hub.connected_account_id,
+        created_at=iso(device.created_at_ms),
+        properties=_properties(device),
+        location=_location(device),
+        custom_metadata=device.custom_metadata,
+        errors=device_errors(device),
+    )
+
+
+def shown_name(device: Device) -> str:
+    """The name that clients gave the keypad, else that of the configuration."""
+    return device.nickname or device.name
+
+
+def _location(device: Device) -> LocationObject | None:
+    return None if device.time_zone is None else LocationObject(device.time_zone)
+
+
 def device_errors(device: Device) -> list[ErrorObject]:
     """The device's own errors; its access codes inherit them."""
     if device.link_state not in _LINK_ERRORS:
@@ -91,7 +139,7 @@ def device_errors(device: Device) -> list[ErrorObject]:
 def _properties(device: Device) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "online": device.link_state == "online",
-        "name": device.name,
+        "name": shown_name(device),
         "appearance": {"name": device.name},
         "model": {
             "display_name": "Keypad",

@@ -1,13 +1,14 @@
 """/devices and /locks: every keypad is both."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, DeviceObject, device_object
+from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, DeviceObject, device_object, shown_name
 from doorpad.api.errors import invalid_request, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids, Metadata, Text, Texts
@@ -48,16 +49,21 @@ class ListParams(msgspec.Struct, kw_only=True):
     exclude_if: Texts | None = None
 
 
-async def find_device(session: AsyncSession, device_id: UUID | None, name: str | None) -> Device:
+async def find_device(
+    session: AsyncSession, device_id: UUID | None, name: str | None, *, managed: bool = True
+) -> Device:
     """The device with this id and this name, of which one may be None. Raises ApiError 400 or 404."""
     if device_id is not None:
-        device = await device_or_404(session, device_id)
-        if name is not None and device.name != name:
+        device = await device_or_404(session, device_id, managed=managed)
+        if name is not None and shown_name(device) != name:
             raise not_found("device", device_id)
         return device
     if name is None:
         raise invalid_request("device_id or name is needed")
-    found = await session.scalars(select(Device).where(Device.name == name).order_by(Device.created_at_ms))
+    shown = func.coalesce(Device.nickname, Device.name)
+    found = await session.scalars(
+        select(Device).where(shown == name, Device.managed.is_(managed)).order_by(Device.created_at_ms)
+    )
     named = found.first()
     if named is None:
         raise not_found("device")
@@ -76,15 +82,22 @@ async def _get_lock(service: Service, params: GetParams) -> Reply:
 
 
 async def _list(service: Service, params: ListParams) -> Reply:
-    wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
     hub = await service.database.hub()
-    query = wanted.of(_filtered(hub, params), Device.created_at_ms, Device.device_id)
+    devices, pagination = await devices_page(service, hub, params, managed=True, default=_LIST_DEFAULT)
+    return {"devices": [device_object(hub, device) for device in devices], "pagination": pagination}
+
+
+async def devices_page(
+    service: Service, hub: Hub, params: ListParams, *, managed: bool, default: int
+) -> tuple[Sequence[Device], Pagination]:
+    """The devices of a page, managed or not, and what leads to the next one."""
+    wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=default)
+    query = _filtered(hub, params).where(Device.managed.is_(managed))
     async with service.database.read() as session:
-        devices = (await session.scalars(query)).all()
-    return {
-        "devices": [device_object(hub, device) for device in devices[: wanted.limit]],
-        "pagination": wanted.pagination([(it.created_at_ms, it.device_id) for it in devices]),
-    }
+        found = await session.scalars(wanted.of(query, Device.created_at_ms, Device.device_id))
+        devices = found.all()
+    keys = [(it.created_at_ms, it.device_id) for it in devices]
+    return devices[: wanted.limit], wanted.pagination(keys)
 
 
 async def _list_locks(service: Service, params: ListParams) -> Reply:
@@ -104,11 +117,22 @@ def _filtered(hub: Hub, params: ListParams) -> Select[Any]:
     if params.search is not None:
         query = query.where(
             or_(
-                Device.name.icontains(params.search, autoescape=True),
+                func.coalesce(Device.nickname, Device.name).icontains(params.search, autoescape=True),
                 Device.device_id.icontains(params.search, autoescape=True),
             )
         )
+    for key, value in (params.custom_metadata_has or {}).items():
+        query = query.where(_has(key, value))
     return query
+
+
+def _has(key: str, value: str | bool) -> ColumnElement[bool]:
+    """Whether a device's metadata has this pair. In a query `true` is a word: it stands for both."""
+    pair = func.json_each(Device.custom_metadata).table_valued("key", "value", "type")
+    found = [and_(pair.c.type == "text", pair.c.value == value)]
+    if isinstance(value, bool) or value in ("true", "false"):
+        found.append(pair.c.type == str(value).lower())
+    return exists(select(1).select_from(pair).where(pair.c.key == key, or_(*found)))
 
 
 def _any_can_match(hub: Hub, params: ListParams) -> bool:
@@ -118,7 +142,6 @@ def _any_can_match(hub: Hub, params: ListParams) -> bool:
         params.connect_webview_id is None
         and params.space_id is None
         and params.unstable_location_id is None
-        and not params.custom_metadata_has
         and str(params.connected_account_id or hub.connected_account_id) == hub.connected_account_id
         and (accounts is None or hub.connected_account_id in map(str, accounts))
         and (params.device_type or DEVICE_TYPE) == DEVICE_TYPE

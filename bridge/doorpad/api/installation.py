@@ -7,11 +7,13 @@ import msgspec
 from sqlalchemy import func, select
 
 from doorpad.api.conditions import ErrorObject, WarningObject
-from doorpad.api.errors import invalid_request, not_found
+from doorpad.api.device_changes import changed_metadata
+from doorpad.api.errors import invalid_field, invalid_request, not_found
 from doorpad.api.paging import Pagination, page
-from doorpad.api.params import Metadata, Text
-from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
+from doorpad.api.params import Metadata, MetadataChange, Text
+from doorpad.api.service import CHANGE, CREATE, READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
+from doorpad.store.identity import bridge_id_for
 from doorpad.store.schema import Device, Hub
 
 _LIST_DEFAULT = 11_000
@@ -66,6 +68,31 @@ class ConnectedAccountObject(msgspec.Struct, kw_only=True):
     warnings: list[WarningObject] = []
 
 
+class BridgeObject(msgspec.Struct, kw_only=True):
+    """The process that serves this API and speaks with the keypads."""
+
+    bridge_id: str
+    workspace_id: str
+    created_at: str
+    errors: list[ErrorObject] = []
+
+
+class AccountParams(msgspec.Struct, kw_only=True):
+    connected_account_id: UUID
+
+
+class UpdateAccountParams(AccountParams, kw_only=True):
+    custom_metadata: MetadataChange | None = None
+    # Refused when it asks for anything else than what is: the configuration names the keypads.
+    automatically_manage_new_devices: bool | None = None
+    accepted_capabilities: list[Literal["lock", "thermostat", "noise_sensor", "access_control"]] | None = None
+    customer_key: Text | None = None  # accepted without effect
+
+
+class BridgeParams(msgspec.Struct, kw_only=True):
+    bridge_id: UUID
+
+
 async def _workspace(service: Service) -> WorkspaceObject:
     hub = await service.database.hub()
     async with service.database.read() as session:
@@ -79,6 +106,7 @@ def _account(hub: Hub) -> ConnectedAccountObject:
         workspace_id=hub.workspace_id,
         display_name=f"Hub {hub.connected_account_id[:8]}",
         created_at=iso(hub.created_at_ms),
+        custom_metadata=hub.custom_metadata,
     )
 
 
@@ -90,8 +118,22 @@ async def _list_workspaces(service: Service, _params: NoParams) -> Reply:
     return {"workspaces": [await _workspace(service)]}
 
 
-async def _get_account(service: Service, params: GetAccountParams) -> Reply:
+async def _hub_row(service: Service) -> Hub:
+    """The row as it is now: its ids never change, its metadata does."""
+    async with service.database.read() as session:
+        return await session.get_one(Hub, 1)
+
+
+async def _check_account(service: Service, account_id: UUID) -> Hub:
+    """Raises ApiError 404 unless it is the hub's id."""
     hub = await service.database.hub()
+    if str(account_id) != hub.connected_account_id:
+        raise not_found("connected_account", account_id)
+    return hub
+
+
+async def _get_account(service: Service, params: GetAccountParams) -> Reply:
+    hub = await _hub_row(service)
     if params.connected_account_id is None and params.email is None:
         raise invalid_request("connected_account_id is needed")
     if str(params.connected_account_id) != hub.connected_account_id:
@@ -101,14 +143,60 @@ async def _get_account(service: Service, params: GetAccountParams) -> Reply:
 
 async def _list_accounts(service: Service, params: ListAccountsParams) -> Reply:
     wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
-    account = _account(await service.database.hub())
+    account = _account(await _hub_row(service))
     found = (
         wanted.after is None
         and params.space_id is None
-        and not params.custom_metadata_has
+        and all(
+            account.custom_metadata.get(key) in (value, {"true": True, "false": False}.get(str(value)))
+            for key, value in (params.custom_metadata_has or {}).items()
+        )
         and (params.search or "").lower() in account.display_name.lower()
     )
     return {"connected_accounts": [account] if found else [], "pagination": wanted.pagination([])}
+
+
+async def _update_account(service: Service, params: UpdateAccountParams) -> Reply:
+    await _check_account(service, params.connected_account_id)
+    if params.automatically_manage_new_devices is False:
+        raise invalid_field(
+            "automatically_manage_new_devices", "must be true: the configuration names keypads"
+        )
+    if params.accepted_capabilities not in (None, ["lock"]):
+        raise invalid_field("accepted_capabilities", "must be lock alone")
+    async with service.database.write() as session:
+        row = await session.get_one(Hub, 1)
+        row.custom_metadata = changed_metadata(row.custom_metadata, params.custom_metadata)
+    return {"connected_account": _account(row)}
+
+
+async def _sync_account(service: Service, params: AccountParams) -> Reply:
+    """Compare all keypads with the database now, not only at the next change."""
+    await _check_account(service, params.connected_account_id)
+    async with service.database.read() as session:
+        device_ids = (await session.scalars(select(Device.device_id))).all()
+    for device_id in device_ids:
+        service.changes.wake(device_id)
+    return {}
+
+
+def _bridge(hub: Hub) -> BridgeObject:
+    return BridgeObject(
+        bridge_id=bridge_id_for(hub.connected_account_id),
+        workspace_id=hub.workspace_id,
+        created_at=iso(hub.created_at_ms),
+    )
+
+
+async def _get_bridge(service: Service, params: BridgeParams) -> Reply:
+    bridge = _bridge(await service.database.hub())
+    if bridge.bridge_id != str(params.bridge_id):
+        raise not_found("bridge", params.bridge_id)
+    return {"bridge": bridge}
+
+
+async def _list_bridges(service: Service, _params: NoParams) -> Reply:
+    return {"bridges": [_bridge(await service.database.hub())]}
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (
@@ -143,5 +231,30 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _list_accounts,
         "List the one hub.",
         {"connected_accounts": list[ConnectedAccountObject], "pagination": Pagination},
+    ),
+    Operation(
+        "/connected_accounts/update",
+        CHANGE,
+        UpdateAccountParams,
+        _update_account,
+        "Keep metadata with the hub.",
+        {"connected_account": ConnectedAccountObject},
+    ),
+    Operation(
+        "/connected_accounts/sync",
+        CREATE,
+        AccountParams,
+        _sync_account,
+        "Compare all keypads with what they shall hold.",
+        {},
+    ),
+    Operation("/bridges/get", READ, BridgeParams, _get_bridge, "Show the bridge.", {"bridge": BridgeObject}),
+    Operation(
+        "/bridges/list",
+        READ,
+        NoParams,
+        _list_bridges,
+        "List the one bridge.",
+        {"bridges": list[BridgeObject]},
     ),
 )

@@ -114,9 +114,19 @@ def _words(schema: Mapping[str, Any]) -> str:
 def _parameters(type_: type[msgspec.Struct]) -> dict[str, Any]:
     """The parameters as a schema of an object, with everything in place."""
     _, components = msgspec.json.schema_components([type_], ref_template=_REF + "{name}")
-    made: dict[str, Any] = components.pop(type_.__name__)
-    assert not components, f"{type_.__name__} refers to other types"
-    return {"type": "object", "properties": made["properties"], "required": made["required"]}
+    made: dict[str, Any] = components[type_.__name__]
+    whole = {"type": "object", "properties": made["properties"], "required": made["required"]}
+    put_in: dict[str, Any] = _put_in(whole, components)
+    return put_in
+
+
+def _put_in(part: Any, components: Mapping[str, Any]) -> Any:
+    """`part` with what it refers to in the place of the reference."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            return _put_in(components[part["$ref"].removeprefix(_REF)], components)
+        return {key: _put_in(value, components) for key, value in part.items()}
+    return [_put_in(it, components) for it in part] if isinstance(part, list) else part
 
 
 def _operation(

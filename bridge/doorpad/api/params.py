@@ -21,7 +21,9 @@ P = TypeVar("P", bound=msgspec.Struct)
 Text = Annotated[str, msgspec.Meta(max_length=255)]
 Texts = Annotated[list[Text], msgspec.Meta(max_length=1_000)]
 Ids = Annotated[list[UUID], msgspec.Meta(max_length=10_000)]
-Metadata = Annotated[dict[Text, Text | bool], msgspec.Meta(max_length=50)]
+_Value = Annotated[str, msgspec.Meta(max_length=500)]
+Metadata = Annotated[dict[Text, _Value | bool], msgspec.Meta(max_length=50)]
+MetadataChange = Annotated[dict[Text, _Value | bool | None], msgspec.Meta(max_length=50)]  # null takes away
 
 _STRICT = "_strict"  # SDKs add it to each query: refuse parameters this path does not know
 

@@ -74,9 +74,9 @@ class Operation(Generic[P]):
 AnyOperation = Operation[Any]
 
 
-async def device_or_404(session: AsyncSession, device_id: UUID) -> Device:
-    """The device. Raises ApiError 404 device_not_found."""
+async def device_or_404(session: AsyncSession, device_id: UUID, *, managed: bool = True) -> Device:
+    """The device, which is managed unless told otherwise. Raises ApiError 404 device_not_found."""
     device = await session.get(Device, str(device_id))
-    if device is None:
+    if device is None or device.managed != managed:
         raise not_found("device", device_id)
     return device

@@ -18,6 +18,11 @@ def device_id_for(serial: str) -> str:
     return _derive("device", serial)
 
 
+def bridge_id_for(connected_account_id: str) -> str:
+    """The id of the bridge process of a hub."""
+    return _derive("bridge", connected_account_id)
+
+
 def unmanaged_code_id(device_id: str, table_epoch: str, slot: int, version: int) -> str:
     """The id of a code that another hand wrote, by the slot's version when it was first seen."""
     return _derive("unmanaged_code", device_id, table_epoch, slot, version)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -50,6 +51,9 @@ class Hub(Base):
     workspace_id: Mapped[str] = mapped_column(_UUID)
     connected_account_id: Mapped[str] = mapped_column(_UUID)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    custom_metadata: Mapped[dict[str, str | bool]] = mapped_column(
+        JSON, default=dict, server_default=text("'{}'")
+    )
 
 
 class Device(Base):
@@ -59,7 +63,13 @@ class Device(Base):
 
     device_id: Mapped[str] = mapped_column(_UUID, primary_key=True)  # identity.device_id_for(serial)
     serial: Mapped[str] = mapped_column(String(16), unique=True)  # hex of the keypad's own id
-    name: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(String)  # as the configuration has it
+    nickname: Mapped[str | None] = mapped_column(String)  # as an API client gave it, for `name`
+    managed: Mapped[bool] = mapped_column(default=True, server_default=true())
+    time_zone: Mapped[str | None] = mapped_column(String)
+    custom_metadata: Mapped[dict[str, str | bool]] = mapped_column(
+        JSON, default=dict, server_default=text("'{}'")
+    )
     simulated: Mapped[bool]
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     capacity: Mapped[int | None]  # slots; None until the keypad has told it

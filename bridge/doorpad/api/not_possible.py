@@ -1,0 +1,82 @@
+"""Paths of the contract that ask for what these keypads do not have: refused with the reason, not with a 404."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import msgspec
+
+from doorpad.api.attempts import ActionAttemptObject
+from doorpad.api.errors import ApiError
+from doorpad.api.service import CREATE, AnyOperation, Operation, Reply, Service, device_or_404
+
+_NO_STRIKE = "the link of this keypad has no command for the strike: only a code or the exit button opens"
+_NO_HUB_BETWEEN = "this keypad is connected to the hub itself; simulate disconnect pulls its cable"
+
+
+class DeviceParams(msgspec.Struct, kw_only=True):
+    device_id: UUID
+
+
+class LockParams(DeviceParams, kw_only=True):
+    sync: bool | None = None
+
+
+class SubscriptionParams(DeviceParams, kw_only=True):
+    is_expired: bool
+
+
+def _refuse(reason: str) -> Callable[[Service, DeviceParams], Awaitable[Reply]]:
+    async def refuse(service: Service, params: DeviceParams) -> Reply:
+        async with service.database.read() as session:
+            device = await device_or_404(session, params.device_id)
+        raise ApiError(400, "device_type_not_supported", reason, data={"device_id": device.device_id})
+
+    return refuse
+
+
+_ATTEMPT = {"action_attempt": ActionAttemptObject}
+
+OPERATIONS: tuple[AnyOperation, ...] = (
+    Operation("/locks/unlock_door", CREATE, LockParams, _refuse(_NO_STRIKE), "Not possible yet.", _ATTEMPT),
+    Operation("/locks/lock_door", CREATE, LockParams, _refuse(_NO_STRIKE), "Not possible yet.", _ATTEMPT),
+    Operation(
+        "/locks/simulate/manual_lock_via_keypad",
+        CREATE,
+        DeviceParams,
+        _refuse("a keypad has no key that locks: the strike falls back by itself"),
+        "Not possible.",
+        _ATTEMPT,
+    ),
+    Operation(
+        "/devices/simulate/connect_to_hub",
+        CREATE,
+        DeviceParams,
+        _refuse(_NO_HUB_BETWEEN),
+        "Not possible.",
+        {},
+    ),
+    Operation(
+        "/devices/simulate/disconnect_from_hub",
+        CREATE,
+        DeviceParams,
+        _refuse(_NO_HUB_BETWEEN),
+        "Not possible.",
+        {},
+    ),
+    Operation(
+        "/devices/simulate/remove",
+        CREATE,
+        DeviceParams,
+        _refuse("a keypad is removed in the configuration of the hub"),
+        "Not possible.",
+        {},
+    ),
+    Operation(
+        "/devices/simulate/paid_subscription",
+        CREATE,
+        SubscriptionParams,
+        _refuse("a keypad has no subscription"),
+        "Not possible.",
+        {},
+    ),
+)
