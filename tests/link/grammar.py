@@ -1,8 +1,9 @@
 """protocol/doorpad.cddl as a check of single bodies, and an ear on the wire that puts every frame to it.
 
 The check reads as much of RFC 8610 as the file uses: arrays, choices, ranges, sizes, literals. Alone, pycddl 0.6
-sees the first of several records in a list only, takes text for bytes of a size, and fails where an array
-may go on; it has the second word on what the check accepts, and the first on whether the file is CDDL at all.
+sees the first of several records in a list only, takes text for bytes of a size, fails where an array may go on, and
+reads a choice in an array only if it is a rule of its own. It has the second word on what the check accepts, and the
+first on whether the file is CDDL at all.
 """
 
 import itertools
