@@ -1,0 +1,170 @@
+"""Switch one safeguard off after the other, and show that a test notices each time.
+
+    .tests-venv/bin/python tests/mutate.py [--only NAME]
+
+Works on copies of the checkout. Each mutant is one replaced piece of text; it has to turn the named tests red, which are
+green without it. A mutant whose text is no longer in the code, or that no test notices, makes the script fail.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` stands once in `file`; `tests` are pytest's arguments."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+LINK = "protocol/doorpad_link"
+SESSION = ("tests/link/test_session.py", "tests/link/test_session_attacks.py")
+SLOTS = ("tests/firmware", "-k", "test_slots or test_link_operations")
+
+MUTANTS = [
+    Mutant(
+        "CRC off",
+        f"{LINK}/frame.py",
+        "if binascii.crc32(inner[:-_CRC_BYTES]) !=",
+        "if False and binascii.crc32(inner[:-_CRC_BYTES]) !=",
+        ("tests/link/test_frames.py",),
+    ),
+    Mutant(
+        "tag not checked in the keypad",
+        f"{LINK}/aead.py",
+        "return plain if equal(tag, sealed[size:]) else None",
+        "return plain",
+        ("tests/link/test_crypto.py",),
+    ),
+    Mutant(
+        "host's proof not checked",
+        f"{LINK}/device.py",
+        "if not equal(auth[0], keys.host_proof):",
+        "if False:",
+        SESSION,
+    ),
+    Mutant(
+        "keypad's proof not checked",
+        f"{LINK}/host.py",
+        "if not equal(answer[5], keys.device_proof):",
+        "if False:",
+        SESSION,
+    ),
+    Mutant(
+        "reply cache off",
+        f"{LINK}/device.py",
+        'return self._replies.get(header.counter, b"")',
+        'return b""',
+        SESSION,
+    ),
+    Mutant(
+        "replay window off",
+        f"{LINK}/device.py",
+        "if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):",
+        "if False:",
+        SESSION,
+    ),
+    Mutant(
+        "byte credit off",
+        f"{LINK}/host.py",
+        "or under_way + len(flight.packed) > self._credit_bytes",
+        "or False",
+        SESSION,
+    ),
+    Mutant("window off", f"{LINK}/host.py", "if span >= self._window or", "if False or", SESSION),
+    Mutant(
+        "alert believed at once",
+        f"{LINK}/host.py",
+        "_SENDS_AFTER_ALERT = 2",
+        "_SENDS_AFTER_ALERT = 1",
+        SESSION,
+    ),
+    Mutant(
+        "compare-and-set off",
+        "firmware/doorpad_fw/slots.py",
+        "if if_version != (version if is_set else 0):",
+        "if False:",
+        SLOTS,
+    ),
+    Mutant(
+        "operation id off",
+        "firmware/doorpad_fw/slots.py",
+        "if is_set and op_id == slot.op_id != _NO_OP:",
+        "if False:",
+        SLOTS,
+    ),
+    Mutant(
+        "new key kept in memory only",
+        "firmware/doorpad_fw/key_change.py",
+        "    identity.promote()\n    keys.store(identities.pack(identity))",
+        "    identity.promote()",
+        ("tests/link/test_key_change.py",),
+    ),
+    Mutant(
+        "digest never compared",
+        "bridge/doorpad/sync/reading.py",
+        "if state.root == mirror.root():",
+        "if True:",
+        ("tests/hil/test_hil_digest.py",),
+    ),
+]
+
+
+def is_red(mutant: Mutant | None, tests: tuple[str, ...], folder: Path) -> bool:
+    """Run tests in a copy of the checkout, with a mutant in it or as it is.
+
+    Raises ValueError if the mutant's text does not stand once in its file.
+    """
+    copy = folder / "copy"
+    shutil.copytree(
+        ROOT, copy, ignore=shutil.ignore_patterns(".*", "typings", "__pycache__", "*.egg-info"), symlinks=True
+    )
+    if mutant is not None:
+        path = copy / mutant.file
+        text = path.read_text()
+        if text.count(mutant.old) != 1:
+            raise ValueError(
+                f"{mutant.name}: its text stands {text.count(mutant.old)} times in {mutant.file}"
+            )
+        path.write_text(text.replace(mutant.old, mutant.new))
+    environment = os.environ | {"PYTHONPATH": f"{copy / 'bridge'}{os.pathsep}{copy / 'protocol'}"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+    ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode not in (0, 1):
+        raise ValueError(f"pytest ended with {ran.returncode}: {ran.stdout[-500:]}")
+    return ran.returncode == 1
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", help="run the mutants whose name holds this")
+    only = arguments.parse_args().only
+    mutants = [mutant for mutant in MUTANTS if only is None or only in mutant.name]
+    for tests in dict.fromkeys(mutant.tests for mutant in mutants):
+        with tempfile.TemporaryDirectory() as folder:
+            if is_red(None, tests, Path(folder)):
+                print(f"red without any mutant, so nothing can be shown: {' '.join(tests)}")
+                return 1
+    unseen = 0
+    for mutant in mutants:
+        with tempfile.TemporaryDirectory() as folder:
+            noticed = is_red(mutant, mutant.tests, Path(folder))
+        unseen += not noticed
+        print(f"{'noticed' if noticed else 'NOT NOTICED'}: {mutant.name}", flush=True)
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
