@@ -14,21 +14,24 @@ from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 from doorpad_fw.slots import NO_CODE, Slot
 
+_NO_MASTER = bytes(32)
+
 
 class Door:
     """`on_change()` is called when table or journal changed here, so that the link can tell the host."""
 
-    def __init__(self, identity, slots, journal, clock, outputs, on_change, held_open_s=60):
+    def __init__(self, identity, slots, journal, clock, outputs, settings, on_change):
         self._identity = identity
         self._slots = slots
         self._journal = journal
         self._clock = clock
         self._outputs = outputs
+        self._settings = settings
         self._on_change = on_change
         self._entry = entry.Entry()
         self._programming = program.Programming()
-        self._doorway = Doorway(held_open_s)
-        self._lockout = Lockout(journal.lockout, ticks_ms())
+        self._doorway = Doorway(settings)
+        self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -51,7 +54,13 @@ class Door:
         self._on_change()
 
     def is_master(self, pin):
-        return equal(pin_tag(self._identity.device_key, pin), self._identity.master_tag)
+        """Whether this is the master PIN. There is none until one is set: its tag is then all zeros."""
+        return self._identity.master_tag != _NO_MASTER and equal(
+            pin_tag(self._identity.device_key, pin), self._identity.master_tag
+        )
+
+    def is_pin(self, digits):
+        return self._settings["pin_min"] <= len(digits) <= self._settings["pin_max"]
 
     def tick(self):
         """Let time pass: lapse the lockout, an entry begun, a dialogue begun. Call it about every second."""
@@ -83,7 +92,7 @@ class Door:
         opened = self._outputs.open_strike()
         self._outputs.granted()
         if opened:
-            self._doorway.unlocked(self._outputs.strike_ms, now_ms)
+            self._doorway.unlocked(now_ms)
         return opened
 
     def key(self, key):
@@ -106,16 +115,16 @@ class Door:
             self.note(messages.EV_LOCKOUT_END)
         shut = self._lockout.shut
         slot = None if shut else self._slots.find(pin)
-        if slot is None and not shut and self.is_master(pin):
+        if slot is None and not shut and self._settings["programming"] and self.is_master(pin):
             self._lockout.right_pin()
             self._programming.begin(now_ms)
             self._outputs.programming(True)
             self.note(messages.EV_PROGRAMMING)
             return
         reason = decide(slot, self._clock.now_s(), self._clock.trusted, shut)
-        if reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
+        if slot is not None and reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
             reason = self._spend(slot)
-        if reason == messages.GRANTED:
+        if slot is not None and reason == messages.GRANTED:
             self._unlock(now_ms)
             self._lockout.right_pin()
             duress = slot.flags & messages.DURESS
@@ -148,7 +157,7 @@ class Door:
             self._outputs.refused()
 
     def _add(self, pin):
-        if not messages.PIN_LENGTH_MIN <= len(pin) <= messages.PIN_LENGTH_MAX or self.is_master(pin):
+        if not self.is_pin(pin) or self.is_master(pin):
             return False
         number = self._slots.free_number()
         if not number:

@@ -8,19 +8,22 @@ _GRACE_MS = const(2000)  # a door that was opened at the last moment of the puls
 
 
 class Doorway:
-    """Each call returns the journal kind of what it found, 0 for nothing. `now_ms`: ticks."""
+    """Each call returns the journal kind of what it found, 0 for nothing. `now_ms`: ticks.
 
-    def __init__(self, held_open_s):
-        self._held_open_ms = held_open_s * 1000
+    `settings`: "strike_ms" and "held_open_s".
+    """
+
+    def __init__(self, settings):
+        self._settings = settings
         self._may_open = False
         self._may_open_until_ms = 0
         self._open = None  # not known before the first report
         self._since_ms = 0
         self._alarm = False
 
-    def unlocked(self, strike_ms, now_ms):
+    def unlocked(self, now_ms):
         self._may_open = True
-        self._may_open_until_ms = ticks_add(now_ms, strike_ms + _GRACE_MS)
+        self._may_open_until_ms = ticks_add(now_ms, self._settings["strike_ms"] + _GRACE_MS)
 
     def contact(self, is_open, now_ms):
         self._lapse(now_ms)
@@ -40,7 +43,8 @@ class Doorway:
     def tick(self, now_ms):
         """Let time pass; call it at least every few days of ticks."""
         self._lapse(now_ms)
-        if self._open and not self._alarm and ticks_diff(now_ms, self._since_ms) >= self._held_open_ms:
+        held_open_ms = self._settings["held_open_s"] * 1000
+        if self._open and not self._alarm and ticks_diff(now_ms, self._since_ms) >= held_open_ms:
             self._alarm = True
             return EV_HELD_OPEN
         return 0

@@ -21,17 +21,13 @@ _LOOK_MS = const(5)
 
 
 class Inputs:
-    """`door_contact`, `tamper`: whether these contacts are fitted; an open pin would be an alarm."""
+    """`settings`: "door_contact" and "tamper", whether these are fitted; an open pin would be an alarm."""
 
-    def __init__(self, door_contact, tamper):
-        self._fitted = [(EXIT, pins.REQUEST_TO_EXIT, pins.REQUEST_TO_EXIT_ACTIVE)]
-        if door_contact:
-            self._fitted.append((DOOR, pins.DOOR_CONTACT, pins.DOOR_CONTACT_ACTIVE))
-        if tamper:
-            self._fitted.append((TAMPER, pins.TAMPER, pins.TAMPER_ACTIVE))
+    def __init__(self, settings):
+        self._settings = settings
         self._wake = asyncio.ThreadSafeFlag()
         self._pins = []
-        for _, number, _ in self._fitted:
+        for number in (pins.REQUEST_TO_EXIT, pins.DOOR_CONTACT, pins.TAMPER):
             pin = Pin(number, Pin.IN, Pin.PULL_UP)
             pin.irq(self._changed, Pin.IRQ_RISING | Pin.IRQ_FALLING)
             self._pins.append(pin)
@@ -45,10 +41,11 @@ class Inputs:
         self._wake.set()
 
     def _read(self):
-        active = 0
-        for pin, (which, _, level) in zip(self._pins, self._fitted):
-            if pin.value() == level:
-                active |= 1 << which
+        active = int(self._pins[EXIT].value() == pins.REQUEST_TO_EXIT_ACTIVE)
+        if self._settings["door_contact"]:
+            active |= (self._pins[DOOR].value() == pins.DOOR_CONTACT_ACTIVE) << DOOR
+        if self._settings["tamper"]:
+            active |= (self._pins[TAMPER].value() == pins.TAMPER_ACTIVE) << TAMPER
         return active
 
     async def run(self, on_input):
@@ -65,6 +62,6 @@ class Inputs:
                     seen, since_ms = now, ticks_ms()
             changed = seen ^ self._stable
             self._stable = seen
-            for which, _, _ in self._fitted:
+            for which in (EXIT, DOOR, TAMPER):
                 if changed >> which & 1:
                     on_input(which, bool(seen >> which & 1))

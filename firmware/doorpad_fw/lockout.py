@@ -11,25 +11,25 @@ running starts again in full.
 from micropython import const
 from time import ticks_add, ticks_diff
 
-WRONG_MAX = const(5)
-_SHUT_MS_MIN = const(30_000)  # the first lockout; each further one doubles it ...
-_SHUT_MS_MAX = const(900_000)  # ... up to 15 minutes
-_LEVEL_MAX = const(6)
+_SHUT_MS_MAX = const(900_000)  # each further lockout doubles the first one, up to 15 minutes
+_LEVEL_MAX = const(7)  # of three bits: 10 s, the shortest first one, has reached 640 s by then
 
-assert _SHUT_MS_MIN << (_LEVEL_MAX - 1) >= _SHUT_MS_MAX
 assert _SHUT_MS_MAX < 1 << 29  # ticks_diff() is exact only below half of the ESP32's 2**30 ms period
 
 
 class Lockout:
-    def __init__(self, packed, now_ms):
+    """`settings`: "wrong_max", how many wrong tries shut the entry, and "lockout_s", for how long at first."""
+
+    def __init__(self, packed, now_ms, settings):
         """`packed`: the state byte of the newest journal entry, 0 for none; `now_ms`: ticks."""
+        self._settings = settings
         self.wrong = packed & 7
         self.level = packed >> 3 & 7
         self.shut = bool(packed & 64)
         self._until_ms = ticks_add(now_ms, self._duration_ms())
 
     def _duration_ms(self):
-        return min(_SHUT_MS_MIN << max(self.level - 1, 0), _SHUT_MS_MAX)
+        return min(self._settings["lockout_s"] * 1000 << max(self.level - 1, 0), _SHUT_MS_MAX)
 
     def pack(self):
         return self.wrong | self.level << 3 | (64 if self.shut else 0)
@@ -37,7 +37,7 @@ class Lockout:
     def wrong_pin(self, now_ms):
         """Count a wrong try; return True if it shut the entry."""
         self.wrong += 1
-        if self.wrong < WRONG_MAX:
+        if self.wrong < self._settings["wrong_max"]:
             return False
         self.wrong = 0
         self.level = min(self.level + 1, _LEVEL_MAX)

@@ -55,19 +55,19 @@ async def _run(settings):
     slots = Slots(slot_log, settings["slots"], identity.device_key)
     journal = Journal(Log(partition, half, half, JOURNAL_RECORD_BYTES, _new_epoch))
     clock = Clock()
-    outputs = Outputs(settings["strike_ms"])
+    outputs = Outputs(settings)
     link = None
 
     def on_change():
         if link is not None:
             link.changed()
 
-    door = Door(identity, slots, journal, clock, outputs, on_change, settings["held_open_s"])
+    door = Door(identity, slots, journal, clock, outputs, settings, on_change)
     boot_id = os.urandom(8)
-    operations = Operations(slots, journal, clock, door, boot_id)
+    operations = Operations(slots, journal, clock, door, settings, boot_id)
     link = Link(identity, slots, journal, boot_id, operations.capabilities, operations.serve)
     door.note(messages.EV_BOOT, reset_cause())
-    inputs = Inputs(settings["door_contact"], settings["tamper"])
+    inputs = Inputs(settings)
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
     uart = UART(
         pins.LINK_UART,

@@ -7,7 +7,7 @@ from doorpad_link.device import WINDOW
 from doorpad_link.frame import MTU_BYTES
 from micropython import const
 
-from doorpad_fw import health
+from doorpad_fw import config, health
 from doorpad_fw.link import RX_CREDIT_BYTES
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
@@ -16,6 +16,7 @@ from doorpad_fw.slots import Slot
 VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
+_PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
 _PAGES_MAX = const(64)  # digests in a reply
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
 _FLAGS_OF_HOST = (
@@ -26,11 +27,12 @@ _FLAGS_OF_HOST = (
 class Operations:
     """Does the requests of hosts. `serve` is what a session calls for each."""
 
-    def __init__(self, slots, journal, clock, door, boot_id):
+    def __init__(self, slots, journal, clock, door, settings, boot_id):
         self._slots = slots
         self._journal = journal
         self._clock = clock
         self._door = door
+        self._settings = settings
         self._boot_id = boot_id
         self._by_number = {
             messages.OP_STATE: self._state,
@@ -42,14 +44,15 @@ class Operations:
             messages.OP_ADOPT: self._adopt,
             messages.OP_SINCE: self._since,
             messages.OP_EVENTS: self._events,
+            messages.OP_CONFIG: self._config,
         }
         self.capabilities = [
             MTU_BYTES,
             WINDOW,
             RX_CREDIT_BYTES,
             slots.capacity,
-            messages.PIN_LENGTH_MIN,
-            messages.PIN_LENGTH_MAX,
+            settings["pin_min"],
+            settings["pin_max"],
             VERSION,
         ]
 
@@ -114,7 +117,7 @@ class Operations:
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
                 not 1 <= number <= SLOTS_MAX
-                or not messages.PIN_LENGTH_MIN <= len(pin) <= messages.PIN_LENGTH_MAX
+                or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
                 or not 0 <= from_s <= until_s
@@ -178,6 +181,22 @@ class Operations:
                 ]
             )
         return messages.OK, [self._slots.epoch, self._slots.generation, following, slots]
+
+    def _config(self, _maker, body):
+        if body is not None:
+            if_version, changes = body
+            if if_version != self._settings[config.VERSION]:
+                return messages.CONFLICT, self._settings[config.VERSION]
+            try:
+                config.change(self._settings, changes)
+            except OSError as error:
+                sys.print_exception(error)
+                return messages.FLASH, None
+            self.capabilities[_PIN_MIN_AT : _PIN_MIN_AT + 2] = (
+                self._settings["pin_min"],
+                self._settings["pin_max"],
+            )
+        return messages.OK, [self._settings[config.VERSION], config.describe(self._settings)]
 
     def _events(self, _maker, body):
         cursor, count = body

@@ -37,10 +37,10 @@ class _Level:
 
 
 class Outputs:
-    """`strike_ms`: how long a granted entry energises the strike, 100 to STRIKE_MS_MAX."""
+    """`settings`: "strike_ms", how long a granted entry energises the strike, 100 to STRIKE_MS_MAX."""
 
-    def __init__(self, strike_ms):
-        self.strike_ms = strike_ms
+    def __init__(self, settings):
+        self._settings = settings
         idle = 1 - pins.STRIKE_ACTIVE
         strike_pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
         self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
@@ -54,7 +54,7 @@ class Outputs:
         """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
         if not self._strike.wait_done():
             return False
-        pieces = pulse_ticks(self.strike_ms)
+        pieces = pulse_ticks(self._settings["strike_ms"])
         self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
         return True
 

@@ -13,6 +13,7 @@ OP_DEL = 22
 OP_ADOPT = 25
 OP_SINCE = 24
 OP_EVENTS = 30
+OP_CONFIG = 41
 OP_NEXT_KEY = 40
 
 # Statuses: the second element of a reply, and of each slot's own result.

@@ -98,6 +98,14 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     ),
     "next-key-request": ([40, [ID8, 2 * ID16]], [((1, 0), ID16), ((1, 1), ID16)]),
     "next-key-reply": ([40, 0, 2 * ID16], [((1,), 1), ((2,), ID8)]),
+    "config-request": (
+        [41, [3, [["strike_ms", 3000]]]],
+        [((1,), 0), ((1, 0), None), ((1, 1), []), ((1, 1, 0, 0), b"")],
+    ),
+    "config-reply": (
+        [41, 0, [3, [["strike_ms", 3000, 100, 12_533]]]],
+        [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
+    ),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -212,6 +220,10 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     assert adopted.status == messages.OK
     missing = await operations.adopt(connection, 4000, 1, bytes(range(8)), str(UUID(int=98)))
     assert missing.status == messages.NOT_FOUND
+    for if_version, outcome in ((0, messages.OK), (0, messages.CONFLICT)):
+        body = [if_version, [["lockout_s", 60]]]
+        assert (await connection.request(messages.OP_CONFIG, body))[0] == outcome
+    assert (await connection.request(messages.OP_CONFIG, None))[0] == messages.OK
     cleared = await operations.delete(connection, [(1, 1, b"deleting"), (4000, 1, b"deleting")])
     assert [result.status for result in cleared] == [messages.OK, messages.NOT_FOUND]
     slots = (await operations.changed_since(connection, 0, 1)).slots

@@ -3,6 +3,7 @@
 Import `esp32_time` first.
 """
 
+from doorpad_fw import config
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
@@ -24,19 +25,31 @@ STRIKE_MS = 3000
 
 
 class Keypad:
-    """`flash`: a former keypad's, to start from what it left."""
+    """`flash`: a former keypad's, to start from what it left. `master` None: no master PIN has been set."""
 
-    def __init__(self, flash=None, capacity=64):
+    def __init__(self, flash=None, capacity=64, master=MASTER, **settings):
         self.flash = flash or Flash(2 * SEGMENTS)
-        identity = Identity(b"devicedv", DEVICE_KEY, pin_tag(DEVICE_KEY, MASTER), [(b"hosthost", bytes(32))])
+        self.settings = dict(config.load("not-there.json")[0], strike_ms=STRIKE_MS, **settings)
+        tag = pin_tag(DEVICE_KEY, master) if master else bytes(32)
+        identity = Identity(b"devicedv", DEVICE_KEY, tag, [(b"hosthost", bytes(32))])
         self.slots = Slots(
             Log(self.flash, 0, SEGMENTS, SLOT_RECORD_BYTES, lambda: b"slot"), capacity, DEVICE_KEY
         )
         self.journal = Journal(Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_RECORD_BYTES, lambda: b"jour"))
         self.clock = Clock()
         self.changes = 0
-        self.door = Door(identity, self.slots, self.journal, self.clock, Outputs(STRIKE_MS), self._changed)
-        self.operations = Operations(self.slots, self.journal, self.clock, self.door, b"bootboot")
+        self.door = Door(
+            identity,
+            self.slots,
+            self.journal,
+            self.clock,
+            Outputs(self.settings),
+            self.settings,
+            self._changed,
+        )
+        self.operations = Operations(
+            self.slots, self.journal, self.clock, self.door, self.settings, b"bootboot"
+        )
 
     def _changed(self):
         self.changes += 1

@@ -62,7 +62,8 @@ class Flash:
             return len(self.image) // BLOCK_BYTES
         if operation == _IOCTL_BLOCK_SIZE:
             return BLOCK_BYTES
-        assert operation == _IOCTL_ERASE
+        if operation != _IOCTL_ERASE:
+            return 0  # a file system that is mounted, unmounted, or wants what it wrote to be written
         self.erases += 1
         self._do(argument * BLOCK_BYTES, None)
         return 0

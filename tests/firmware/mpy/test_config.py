@@ -2,9 +2,13 @@
 
 import json
 
+import vfs
 from doorpad_fw import config
 
-from cases import cases, equal
+from cases import cases, equal, raises
+from ram_flash import TEARS, Flash, PowerCut
+
+HEAP = "400K"
 
 DEFAULTS = {
     "slots": 4096,
@@ -13,6 +17,12 @@ DEFAULTS = {
     "door_contact": 0,
     "tamper": 0,
     "held_open_s": 60,
+    "wrong_max": 5,
+    "lockout_s": 30,
+    "pin_min": 4,
+    "pin_max": 12,
+    "programming": 1,
+    "version": 0,
 }
 
 
@@ -64,6 +74,9 @@ def test_json_that_is_no_object_gives_the_defaults_and_names_the_file(text):
     ("door_contact", "2"),
     ("held_open_s", "4"),
     ("held_open_s", "3601"),
+    ("wrong_max", "9"),
+    ("pin_min", "3"),
+    ("version", "-1"),
 )
 def test_bad_value_gives_the_default_and_names_the_setting(bad):
     name, value = bad
@@ -77,3 +90,74 @@ def test_unknown_setting_is_named_and_the_others_are_used():
     equal(settings["strike_ms"], 3000)
     equal(len(complaints), 1)
     assert "strike" in complaints[0], complaints
+
+
+def test_shortest_pin_above_the_longest_gives_both_defaults():
+    settings, complaints = _load('{"pin_min": 8, "pin_max": 6}')
+    equal((settings, len(complaints)), (DEFAULTS, 1))
+
+
+def test_change_counts_at_once_and_after_a_restart():
+    settings, _ = _load("{}")
+    config.change(settings, [["strike_ms", 3000], ["pin_min", 6]])
+    wanted = dict(DEFAULTS, strike_ms=3000, pin_min=6, version=1)
+    equal(settings, wanted)
+    equal(config.load(), (wanted, []))
+
+
+@cases(
+    [["strike_ms", 3000], ["held_open_s", 4]],
+    [["strike_ms", 3000], ["baud", 9600]],
+    [["strike_ms", 3000], ["slots", 5]],
+    [["strike_ms", 3000], ["version", 7]],
+    [["strike_ms", 3000], ["colour", 1]],
+    [["strike_ms", 3000], ["tamper", True]],
+    [["pin_max", 6], ["pin_min", 7]],
+)
+def test_change_of_which_one_part_may_not_be_changes_nothing(changes):
+    settings, _ = _load("{}")
+    raises(ValueError, config.change, settings, changes)
+    equal((settings, config.load()), (DEFAULTS, (DEFAULTS, [])))
+
+
+def _in_file_system(flash, work):
+    vfs.mount(vfs.VfsLfs2(flash), "/f")
+    try:
+        return work("/f/config.json")
+    finally:
+        vfs.umount("/f")
+
+
+def test_power_cut_at_any_flash_operation_of_a_change_leaves_the_old_or_the_new_settings():
+    old, new = (
+        dict(DEFAULTS, strike_ms=2000, version=1),
+        dict(DEFAULTS, strike_ms=3000, wrong_max=3, version=2),
+    )
+    flash = Flash(8)
+    vfs.VfsLfs2.mkfs(flash)
+    _in_file_system(flash, lambda path: config.change(dict(DEFAULTS), [["strike_ms", 2000]], path))
+    image = bytes(flash.image)
+    seen = set()
+    cuts = 0
+    for tear in TEARS:
+        operation = 0
+        while True:
+            operation += 1
+            flash.image[:] = image
+            flash.power_up()
+            flash.cut_at(operation, tear)
+            try:
+                _in_file_system(
+                    flash,
+                    lambda path: config.change(dict(old), [["strike_ms", 3000], ["wrong_max", 3]], path),
+                )
+                break  # the change needs fewer operations
+            except (PowerCut, OSError):
+                cuts += 1
+            flash.power_up()
+            found = _in_file_system(flash, config.load)
+            assert found in ((old, []), (new, [])), "operation %d, %s: %r" % (operation, tear, found)
+            seen.add(found[0]["version"])
+        flash.power_up()
+        equal(_in_file_system(flash, config.load), (new, []))
+    assert cuts >= 9 and seen == {1, 2}, (cuts, seen)

@@ -379,3 +379,23 @@ def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
         shown.append([(at - seen[0][0], name, level) for at, name, level in seen])
     equal(shown[1], shown[0])
     assert ("strike", 1) in [(name, level) for _, name, level in shown[0]], shown
+
+
+def test_without_a_master_pin_no_entry_opens_local_programming():
+    def play():
+        keypad = Keypad(master=None)
+        for pin in (MASTER.decode(), "0" * 8, "0" * 4):
+            keypad.enter(pin + "#")
+        equal(_kinds(keypad), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
+
+    _with_loop(play)
+
+
+def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
+    def play():
+        keypad = Keypad(programming=0)
+        keypad.enter(MASTER.decode() + "#1#5555#")
+        equal(_kinds(keypad)[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.slots.used, 0)
+
+    _with_loop(play)

@@ -7,6 +7,8 @@ from doorpad_link.messages import EV_DOOR_CLOSED, EV_FORCED, EV_HELD_OPEN
 
 from cases import equal
 
+SETTINGS = {"strike_ms": 5000, "held_open_s": 60}
+
 # (situation, [(ms, what happens)], [(ms, what is told)]). The strike's pulse lasts 5 s; 2 s of grace follow.
 TABLE = (
     ("closed at the start", [(0, "closed")], []),
@@ -53,7 +55,7 @@ TABLE = (
 
 
 def _play(script, ticks_at_start):
-    doorway = Doorway(60)
+    doorway = Doorway(SETTINGS)
     told = []
     happens = dict(script)
     times = set(happens) | set(range(0, 80_001, 500))
@@ -61,7 +63,7 @@ def _play(script, ticks_at_start):
         now_ms = (ticks_at_start + ms) % esp32_time.PERIOD_MS
         kinds = [doorway.tick(now_ms)] if ms not in happens else []
         if happens.get(ms) == "unlock":
-            doorway.unlocked(5000, now_ms)
+            doorway.unlocked(now_ms)
         elif ms in happens:
             kinds.append(doorway.contact(happens[ms] == "open", now_ms))
         told += [(ms, kind) for kind in kinds if kind]
@@ -75,9 +77,9 @@ def test_each_situation_tells_what_the_table_says_across_the_wrap_of_ticks():
 
 
 def test_a_pulse_weeks_ago_does_not_excuse_a_forced_door():
-    doorway = Doorway(60)
+    doorway = Doorway(SETTINGS)
     doorway.contact(False, 0)
-    doorway.unlocked(5000, 0)
+    doorway.unlocked(0)
     now_ms = 0
     for _ in range(20 * 24):
         now_ms = (now_ms + 3_600_000) % esp32_time.PERIOD_MS

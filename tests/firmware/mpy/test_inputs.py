@@ -39,7 +39,7 @@ def _play(script, fitted=(1, 1), on_input=None, looking=False):
             on_input(which, active)
 
     async def play():
-        contacts = Inputs(*fitted)
+        contacts = Inputs(dict(zip(("door_contact", "tamper"), fitted)))
         watching = asyncio.create_task(contacts.run(note))
         for at_ms, name, active in script:
             await asyncio.sleep_ms(max(start_ms + at_ms - esp32_time.now_ms(), 0))

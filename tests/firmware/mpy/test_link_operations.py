@@ -248,7 +248,7 @@ def test_body_of_any_other_shape_is_invalid_and_changes_nothing():
 
 def test_unknown_operation_is_unsupported():
     keypad = Keypad()
-    for op in (0, 1, 15, 19, 20, 23, 31, 255, 1 << 31):
+    for op in (0, 1, 15, 19, 23, 31, 255, 1 << 31):
         equal(_ask(keypad, op, None), (messages.UNSUPPORTED, None))
 
 
@@ -279,3 +279,43 @@ def test_entry_that_the_journal_could_not_take_is_told():
     keypad.enter("0815#")
     bits = _ask(keypad, messages.OP_STATE, None)[1][11]
     equal(bits & messages.HEALTH_JOURNAL, messages.HEALTH_JOURNAL)
+
+
+def _changed(keypad, version, *changes):
+    return _ask(keypad, messages.OP_CONFIG, [version, [list(change) for change in changes]])
+
+
+def test_settings_are_told_with_their_limits_and_changed_only_at_their_version():
+    keypad = Keypad()
+    status, [version, settings] = _ask(keypad, messages.OP_CONFIG, None)
+    equal((status, version), (messages.OK, 0))
+    assert ["lockout_s", 30, 10, 900] in settings, settings
+    assert ["strike_ms", 3000, 100, 12533] in settings, settings
+    status, [version, settings] = _changed(keypad, 0, ("strike_ms", 2000), ("lockout_s", 60))
+    equal((status, version), (messages.OK, 1))
+    assert ["lockout_s", 60, 10, 900] in settings and ["strike_ms", 2000, 100, 12533] in settings, settings
+    equal(_changed(keypad, 0, ("strike_ms", 1000)), (messages.CONFLICT, 1))
+    equal(_changed(keypad, 1, ("strike_ms", 99)), (messages.INVALID, None))
+    equal(_ask(keypad, messages.OP_CONFIG, None)[1], [1, settings])
+
+
+def test_pin_length_set_by_a_host_holds_for_new_codes_and_is_told_at_the_next_session():
+    keypad = Keypad()
+    equal(_put(keypad, 1, b"4711", op_id=b"op-id--0"), [messages.OK, 1])
+    equal(_changed(keypad, 0, ("pin_min", 6), ("pin_max", 8))[0], messages.OK)
+    equal(keypad.operations.capabilities[4:6], [6, 8])
+    for number, pin, status in (
+        (2, b"12345", 5),
+        (3, b"123456", 0),
+        (4, b"12345678", 0),
+        (5, b"123456789", 5),
+    ):
+        equal(_put(keypad, number, pin, op_id=b"op-id-%02d" % number)[0], status)
+    equal(keypad.slots.find(b"4711").number, 1)
+
+
+def test_wrong_tries_allowed_by_a_host_count_at_once():
+    keypad = Keypad()
+    equal(_changed(keypad, 0, ("wrong_max", 3))[0], messages.OK)
+    keypad.enter("0000#0000#0000#")
+    equal(keypad.entries()[-1], (messages.EV_LOCKOUT, 1, 0))

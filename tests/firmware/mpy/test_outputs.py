@@ -18,7 +18,7 @@ def _watch(work, strike_ms=5000, after_ms=20_000):
     """Run `await work(outputs)` and `after_ms` more; return [(name, level, ms since the start)]."""
 
     async def run():
-        outputs = Outputs(strike_ms)
+        outputs = Outputs({"strike_ms": strike_ms})
         _levels.clear()
         start_ms = esp32_time.now_ms()
         await work(outputs)
