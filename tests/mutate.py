@@ -2,8 +2,8 @@
 
     .tests-venv/bin/python tests/mutate.py [--only NAME]
 
-Works on copies of the checkout. Each mutant is one replaced piece of text; it has to turn the named tests red, which are
-green without it. A mutant whose text is no longer in the code, or that no test notices, makes the script fail.
+Works on copies of the checkout. Each mutant is one replaced piece of text; it has to turn the named tests red, which
+are green without it. A mutant whose text is no longer in the code, or that no test notices, makes the script fail.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def is_red(mutant: Mutant | None, tests: tuple[str, ...], folder: Path) -> bool:
             )
         path.write_text(text.replace(mutant.old, mutant.new))
     environment = os.environ | {"PYTHONPATH": f"{copy / 'bridge'}{os.pathsep}{copy / 'protocol'}"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", *tests]
     ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode not in (0, 1):
         raise ValueError(f"pytest ended with {ran.returncode}: {ran.stdout[-500:]}")
