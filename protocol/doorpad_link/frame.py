@@ -71,9 +71,15 @@ def unpack(encoded: bytes) -> "tuple[Header, bytes] | None":
 
 
 class Splitter:
-    """Cuts a byte stream at its 00 bytes. Holds at most one frame's worth of bytes, whatever comes."""
+    """Cuts a byte stream at its 00 bytes. Holds at most one frame's worth of bytes, whatever comes.
 
-    def __init__(self) -> None:
+    Args:
+        keep_bytes: how much of what was no frame to keep, for a person to read. A keypad keeps none.
+    """
+
+    def __init__(self, keep_bytes: int = 0) -> None:
+        self._keep_bytes = keep_bytes
+        self._rejected = bytearray()
         self._held = bytearray()
         self._skipping = False
         self._limit = MTU_BYTES + MTU_BYTES // 254 + 1
@@ -90,7 +96,7 @@ class Splitter:
                 self._held.extend(data[at:end])
                 if len(self._held) > self._limit:
                     self._skipping = True
-                    self._held = bytearray()
+                    self._reject()
             if zero < 0:
                 return frames
             at = zero + 1
@@ -99,8 +105,18 @@ class Splitter:
                 self.dropped += 1
             elif self._held:
                 found = unpack(bytes(self._held))
-                self._held = bytearray()
                 if found is None:
                     self.dropped += 1
+                    self._reject()
                 else:
                     frames.append(found)
+                    self._held = bytearray()
+
+    def _reject(self) -> None:
+        if self._keep_bytes:
+            self._rejected = (self._rejected + self._held)[-self._keep_bytes :]
+        self._held = bytearray()
+
+    def unframed(self) -> bytes:
+        """The newest bytes that were no frame, or are none yet; `keep_bytes` at most."""
+        return bytes((self._rejected + self._held)[-self._keep_bytes :]) if self._keep_bytes else b""

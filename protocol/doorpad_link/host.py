@@ -50,6 +50,7 @@ _RTO_MS_FIRST = 400
 _RTO_MS_MIN = 100  # a flash erase stalls the keypad for 45 ms
 _RTO_MS_MAX = 3200
 _SENDS_MAX = 6
+_KEEP_BYTES = 2048
 _SENDS_AFTER_ALERT = 2  # an alert is believed once a repetition stays unanswered too
 
 
@@ -122,7 +123,7 @@ class HostSession:
         self._key_of = key_of
         self._random_bytes = random_bytes
         self._byte_us = byte_us
-        self._splitter = frame.Splitter()
+        self._splitter = frame.Splitter(_KEEP_BYTES)
         self._out = bytearray()
         self._hello = b""
         self._keys: SessionKeys | None = None
@@ -143,6 +144,10 @@ class HostSession:
     def noise(self) -> int:
         """Pieces of the byte stream that were no intact frame."""
         return self._splitter.dropped
+
+    def unframed(self) -> bytes:
+        """The newest bytes from the port that were no frame: what a boot loader or a prompt says there."""
+        return self._splitter.unframed()
 
     @property
     def round_trip_ms(self) -> int:

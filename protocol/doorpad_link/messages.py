@@ -61,6 +61,9 @@ EV_HELD_OPEN = 12  # the door stands open for too long; reason: seconds, at most
 EV_DOOR_CLOSED = 13  # after one of these two
 EV_TAMPER = 14  # the case was opened
 EV_TAMPER_END = 15
+EV_SLOT_CHANGED = 16  # given another PIN at the keypad itself
+EV_MASTER_CHANGED = 17  # the master PIN was changed at the keypad
+EV_FACTORY_RESET = 18
 
 # Reasons of a decision.
 GRANTED = 0

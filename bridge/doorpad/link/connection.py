@@ -12,6 +12,7 @@ from doorpad_link.host import Hinted, HostSession, Lost, Opened, Replied
 from doorpad.keyring import LinkKey
 from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation
 from doorpad.link.port import open_port
+from doorpad.link.prompt import what_speaks
 
 _READ_BYTES = 4096
 _BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
@@ -44,7 +45,7 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, path: str, baud: int, key: LinkKey, serial_number: str
+        cls, path: str, baud: int, key: LinkKey, serial_number: str, timeout_s: float = 10.0
     ) -> "tuple[Connection, Opened]":
         """Open the port and a session with the keypad of this serial number (16 hex digits).
 
@@ -56,10 +57,20 @@ class Connection:
         try:
             connection._session.start(_now_ms())
             connection._after_session()
-            return connection, await connection._opened
+            async with asyncio.timeout(timeout_s):
+                return connection, await connection._opened
+        except TimeoutError:
+            connection._end(connection._silence())
+            raise connection._silence() from None
         except BaseException:
             connection.close()
             raise
+
+    def _silence(self) -> NoSession:
+        speaks = what_speaks(self._session.unframed())
+        return NoSession(
+            f"port {self._port.port}: the keypad does not answer" + (f"; {speaks}" if speaks else "")
+        )
 
     @property
     def round_trip_ms(self) -> int:

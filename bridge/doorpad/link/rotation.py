@@ -23,7 +23,9 @@ from doorpad.link.errors import NoSession, ProtocolViolation
 from doorpad.link.operations import Refused
 
 
-async def open_session(path: str, baud: int, keys: Path, serial: str) -> tuple[Connection, Opened]:
+async def open_session(
+    path: str, baud: int, keys: Path, serial: str, timeout_s: float = 10.0
+) -> tuple[Connection, Opened]:
     """Open a session with the keypad's key, or with the next one if a change was interrupted.
 
     Raises:
@@ -33,10 +35,10 @@ async def open_session(path: str, baud: int, keys: Path, serial: str) -> tuple[C
     following = keyring.load_next(keys, serial)
     if following is not None:
         with contextlib.suppress(NoSession):
-            opened = await Connection.open(path, baud, following, serial)
+            opened = await Connection.open(path, baud, following, serial, timeout_s)
             keyring.promote(keys, serial)
             return opened
-    opened = await Connection.open(path, baud, keyring.load(keys, serial), serial)
+    opened = await Connection.open(path, baud, keyring.load(keys, serial), serial, timeout_s)
     if following is not None:
         keyring.drop_next(keys, serial)  # a proven one would have ended the key that just worked
     return opened

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
 from doorpad.events.log import record
 from doorpad.link import operations
 from doorpad.link.connection import Connection
@@ -24,12 +22,11 @@ from doorpad.link.operations import Capabilities, KeypadState
 from doorpad.link.rotation import open_session
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
-from doorpad.store.schema import AccessCode, Device, LinkState, Slot
+from doorpad.store.schema import Device, LinkState
 from doorpad.sync.converging import Converger, Refusals
-from doorpad.sync.effects import settle
+from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.timing import PAUSE_S, SETTLE_S, Timing
-from doorpad.sync.unsettled import AT_ITS_SLOT
 
 log = logging.getLogger(__name__)
 
@@ -104,17 +101,21 @@ class Keeper:
     async def run(self) -> None:
         """Keep the keypad in step, for ever. Raises only what is a bug or a broken disk."""
         while True:
+            began = time.monotonic()
             try:
-                async with asyncio.timeout(self._timing.handshake_s):
-                    connection, opened = await open_session(
-                        self._keypad.port, self._keypad.baud, self._keypad.keys, self._keypad.serial
-                    )
-            except TimeoutError:
-                await self._is_down(NoSession(f"port {self._keypad.port}: the keypad does not answer"))
-                continue
+                connection, opened = await open_session(
+                    self._keypad.port,
+                    self._keypad.baud,
+                    self._keypad.keys,
+                    self._keypad.serial,
+                    self._timing.handshake_s,
+                )
             except LinkDown as reason:
                 await self._is_down(reason)
-                await self._pause(self._timing.port_s if not reason.port_there else PAUSE_S)
+                if not reason.port_there:
+                    await self._pause(self._timing.port_s)
+                elif time.monotonic() - began < PAUSE_S:
+                    await self._pause(PAUSE_S)
                 continue
             try:
                 await self._serve(connection, operations.capabilities(opened.capabilities), opened.boot_id)
@@ -180,7 +181,14 @@ class Keeper:
         self._clock_set_at = 0.0
         reader = Reader(self._database, self.device_id, found.maker, self._now_ms)
         converger = Converger(
-            self._database, self.device_id, connection, reader, found.capacity, self._refusals, self._now_ms
+            self._database,
+            self.device_id,
+            connection,
+            reader,
+            found.capacity,
+            self._refusals,
+            self._now_ms,
+            self._timing,
         )
         state = await self._look(connection)
         await reader.journal(connection, state)
@@ -249,12 +257,4 @@ class Keeper:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""
         self._settled_at = time.monotonic()
         async with self._database.write() as session:
-            rows = await session.execute(
-                select(AccessCode, Slot)
-                .outerjoin(Slot, AT_ITS_SLOT)
-                .where(AccessCode.device_id == self.device_id, AccessCode.state != "deleted")
-            )
-            for code, slot in rows.all():
-                if may_finish and slot is None:
-                    code.slot = None
-                await settle(session, code, slot, self._now_ms())
+            await pass_time(session, self.device_id, self._now_ms(), self._timing, may_finish=may_finish)
