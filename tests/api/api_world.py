@@ -10,12 +10,17 @@ from doorpad.api.keys import ApiKeys
 from doorpad.api.server import Server
 from doorpad.errors import BenchUnavailable
 from doorpad.events.log import EventFeed
+from doorpad.link.operations import SlotRecord
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import AccessCode, Device, Slot
+from doorpad.sync.effects import Learned, apply_record
+from doorpad.sync.passing import pass_time
+from doorpad.sync.timing import Timing
 
 NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 NOW_S = NOW_MS // 1_000
+HUB, KEYPAD, OTHER_HOST = 1, 0, 2  # makers of slots, as a keypad numbers them
 
 
 @dataclass
@@ -60,6 +65,7 @@ class World:
         self.database = database
         self.key = key
         self.now_ms = NOW_MS
+        self.timing = Timing()
         self.wakes = Wakes()
         self.hands = Hands()
         self.feed = EventFeed(database)
@@ -96,6 +102,7 @@ class World:
             "managed": True,
             "code": "4711",
             "created_at_ms": NOW_MS,
+            "asked_at_ms": NOW_MS,
         }
         async with self.database.write() as session:
             session.add(AccessCode(**row | fields))
@@ -120,6 +127,27 @@ class World:
                     maker=1,
                 )
             )
+
+    async def pass_time(self, device_id: str, until_ms: int) -> None:
+        """Move the clock, and do what the synchronisation does then while the keypad is away."""
+        self.now_ms = until_ms
+        async with self.database.write() as session:
+            await pass_time(session, device_id, until_ms, self.timing, may_finish=False)
+
+    async def keypad_shows(self, device_id: str, slot: int, *, maker: int, **fields: Any) -> None:
+        """What the synchronisation does when it reads a changed slot; without `code` the slot is empty.
+
+        Args:
+            maker: who changed it: `HUB`, or another hand.
+        """
+        row = {"op_id": "11" * 8 if "code" in fields else None, "flags": 3 if "code" in fields else 0}
+        row |= {"code": None, "from_s": None, "until_s": None, "access_code_id": None} | fields
+        async with self.database.write() as session:
+            device = await session.get_one(Device, device_id)
+            device.table_epoch = "ab"
+            device.generation += 200
+            record = SlotRecord(slot=slot, version=device.generation, maker=maker, **row)
+            await apply_record(session, device, record, Learned(self.now_ms, HUB))
 
     async def code(self, access_code_id: str) -> AccessCode | None:
         async with self.database.read() as session:

@@ -169,6 +169,7 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
             if asked_now:
                 code.state = "removing"
                 code.conversion = None
+                code.asked_at_ms = now_ms
             else:
                 attempt = await session.scalar(
                     select(ActionAttempt)

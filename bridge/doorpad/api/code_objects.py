@@ -7,12 +7,12 @@ import msgspec
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.conditions import ErrorObject, WarningObject, error_object
+from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
 from doorpad.api.device_objects import device_errors
 from doorpad.api.pins import is_weak
 from doorpad.api.times import iso, iso_s
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
-from doorpad.store.status import Status, expired, on_keypad, status
+from doorpad.store.status import Status, expired, on_keypad, status, wanted
 
 CodeType = Literal["ongoing", "time_bound"]
 
@@ -47,7 +47,7 @@ class AccessCodeObject(msgspec.Struct, kw_only=True):
     display_status: str
     pending_mutations: list[dict[str, Any]]
     errors: list[ErrorObject]
-    warnings: list[WarningObject] = []
+    warnings: list[WarningObject]
     is_managed: bool = True
     is_scheduled_on_device: bool
     is_waiting_for_code_assignment: bool = False
@@ -76,7 +76,7 @@ class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True):
     status: Literal["set"] = "set"
     display_status: str = "Active"
     errors: list[ErrorObject]
-    warnings: list[WarningObject] = []
+    warnings: list[WarningObject]
     is_managed: bool = False
     doorpad: dict[str, Any]
 
@@ -139,6 +139,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         display_status="Expired" if over else _DISPLAY_STATUS[state],
         pending_mutations=_pending_mutations(code, slot, now_s),
         errors=_errors(rows),
+        warnings=_warnings(rows),
         is_scheduled_on_device=(
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
@@ -162,6 +163,7 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCod
         starts_at=iso_s(code.starts_at_s),
         ends_at=iso_s(code.ends_at_s),
         errors=_errors(rows),
+        warnings=_warnings(rows),
         doorpad=_place(rows.slot),
     )
 
@@ -178,8 +180,15 @@ def _errors(rows: CodeRows) -> list[ErrorObject]:
     own = [
         error_object(error.error_code, error.created_at_ms, message=error.message, detail=error.detail)
         for error in rows.errors
+        if not error.is_warning
     ]
     return own + device_errors(rows.device)
+
+
+def _warnings(rows: CodeRows) -> list[WarningObject]:
+    return [
+        warning_object(it.error_code, it.created_at_ms, it.message) for it in rows.errors if it.is_warning
+    ]
 
 
 def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[dict[str, Any]]:
@@ -187,7 +196,7 @@ def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[
     at = {"created_at": iso(code.created_at_ms)}
     if code.state == "removing" or (expired(code, now_s) and slot is not None):
         return [{**at, "mutation_code": "deleting", "message": "Removing the code from the keypad."}]
-    if expired(code, now_s) or on_keypad(code, slot):
+    if not wanted(code, now_s) or on_keypad(code, slot):
         return []
     if slot is None:
         return [{**at, "mutation_code": "creating", "message": "Setting the code on the keypad."}]

@@ -19,14 +19,6 @@ from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, CodeError, Device
 
-# Errors that a new PIN or a new window gives another chance.
-_CLEARED_BY_UPDATE = (
-    "code_modified_external_to_seam",
-    "duplicate_code_on_device",
-    "failed_to_set_on_device",
-    "no_space_for_access_code_on_device",
-)
-
 
 class CodeChange(CodeOptions, kw_only=True):
     """A field left out keeps its value; null clears it."""
@@ -68,6 +60,7 @@ async def add_code(
         starts_at_s=window[0],
         ends_at_s=window[1],
         created_at_ms=now_ms,
+        asked_at_ms=now_ms,
         external_modification_allowed=bool(options.external_modification_allowed()),
     )
     session.add(code)
@@ -143,12 +136,10 @@ async def _change_on_keypad(
             except_id=code.access_code_id,
         )
     code.code, code.starts_at_s, code.ends_at_s = pin, starts_s, ends_s
-    code.announced, code.removed_announced, code.slow_since_ms = None, False, None
-    await session.execute(
-        delete(CodeError).where(
-            CodeError.access_code_id == code.access_code_id, CodeError.error_code.in_(_CLEARED_BY_UPDATE)
-        )
-    )
+    code.announced, code.removed_announced = None, False
+    code.asked_at_ms, code.taken_off = now_ms, False
+    # The new PIN or window gets another chance, whatever stood in the way of the old one.
+    await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))
     return changes
 
 

@@ -101,6 +101,8 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
                 raise not_found("access_code", params.access_code_id)
             asked_now = not code.managed and code.conversion is None
             if not code.managed:
+                if asked_now:
+                    code.asked_at_ms = now_ms
                 code.conversion = "requested"
                 allowed = params.is_external_modification_allowed
                 if allowed is None:

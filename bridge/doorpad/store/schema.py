@@ -136,11 +136,14 @@ class AccessCode(Base):
     removed_announced: Mapped[bool] = mapped_column(default=False, server_default=false())
     slot: Mapped[int | None]  # where the keypad holds it, if it is known to
     conversion: Mapped[Literal["requested"] | None] = mapped_column(String)  # to managed, not done yet
-    slow_since_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # When its present state was last asked for: made, changed for the keypad, to be removed or converted.
+    asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    # Another hand took it off the keypad, which it was allowed to: it is not put back unasked.
+    taken_off: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class CodeError(Base):
-    """A condition that stands on one access code until it is cleared."""
+    """A condition that stands on one access code until it is cleared: an error, or a warning."""
 
     __tablename__ = "code_errors"
 
@@ -151,6 +154,7 @@ class CodeError(Base):
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     message: Mapped[str] = mapped_column(String)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)  # further fields of this error code, no PIN
+    is_warning: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Event(Base):

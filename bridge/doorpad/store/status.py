@@ -17,7 +17,7 @@ def expired(code: AccessCode, now_s: int) -> bool:
 
 def wanted(code: AccessCode, now_s: int) -> bool:
     """Whether the keypad should hold the code, now or ahead of its time."""
-    return code.managed and code.state == "active" and not expired(code, now_s)
+    return code.managed and code.state == "active" and not code.taken_off and not expired(code, now_s)
 
 
 def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
@@ -39,4 +39,6 @@ def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
         return "unset" if slot is None else "removing"
     if code.starts_at_s is not None and now_s < code.starts_at_s:
         return "unset"
+    if code.taken_off:
+        return "unset" if slot is None else "removing"
     return "set" if on_keypad(code, slot) else "setting"

@@ -20,11 +20,11 @@ from doorpad.link.names import STATUS_NAMES
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
 from doorpad.store.database import Database
 from doorpad.store.schema import AccessCode, Device, Slot
-from doorpad.sync import problems, unsettled
+from doorpad.sync import external, overdue, problems, unsettled
 from doorpad.sync.effects import Learned, apply_record, settle
 from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
 from doorpad.sync.reading import Reader
-from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX
+from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX, Timing
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Converger:
     capacity: int
     refusals: Refusals
     now_ms: Callable[[], int]
+    timing: Timing
 
     async def converge(self) -> float:
         """Write until the keypad holds what is wanted or refuses; return when time alone changes what is wanted.
@@ -80,6 +81,9 @@ class Converger:
                 found = await unsettled.read(session, self.device_id, self.capacity, now_ms // 1000)
                 for code in found.codes:
                     await settle(session, code, found.held.get(code.access_code_id), now_ms)
+                stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
+                edge_s = await overdue.judge(session, found.codes, found.held, now_ms, self.timing)
+                gone_s = await overdue.retire(session, self.device_id, now_ms, self.timing)
                 todo = plan(
                     [code for code in found.codes if code.state != "deleted"],
                     found.held,
@@ -88,7 +92,7 @@ class Converger:
                     capacity=self.capacity,
                     slot_max=_SLOT_MAX,
                     now_s=now_ms // 1000,
-                    paused=self.refusals.paused(),
+                    paused=self.refusals.paused() | stopped,
                 )
                 by_id = {code.access_code_id: code for code in found.codes}
                 await problems.reconcile(session, by_id, todo.problems, now_ms)
@@ -96,7 +100,7 @@ class Converger:
                 for write in writes:
                     by_id[write.access_code_id].slot = write.slot
             if not todo.actions or not await self._carry_out(todo, writes):
-                return found.next_due_s
+                return min(found.next_due_s, edge_s, quiet_s, gone_s)
 
     async def _carry_out(self, todo: Plan, writes: list[Write]) -> bool:
         """Do the first part of a plan; return whether the keypad accepted any of it."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.events.log import record
 from doorpad.link.operations import SlotRecord
-from doorpad.store.identity import effect_event_id, unmanaged_code_id
+from doorpad.store.identity import unmanaged_code_id
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
+from doorpad.sync import external
+from doorpad.sync.telling import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +22,6 @@ class Learned:
 
     now_ms: int
     maker: int
-
-
-async def tell(
-    session: AsyncSession,
-    code: AccessCode,
-    event_type: str,
-    discriminator: str | int,
-    now_ms: int,
-    payload: dict[str, object] | None = None,
-) -> None:
-    """Log an event about a code, once for each discriminator."""
-    await record(
-        session,
-        event_id=effect_event_id(code.access_code_id, event_type, discriminator),
-        event_type=event_type,
-        device_id=code.device_id,
-        access_code_id=code.access_code_id,
-        occurred_at_ms=now_ms,
-        created_at_ms=now_ms,
-        payload=payload or {},
-    )
 
 
 async def apply_record(session: AsyncSession, device: Device, found: SlotRecord, learned: Learned) -> None:
@@ -66,6 +46,7 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
     if mirror is None:
         mirror = Slot(device_id=device.device_id, slot=found.slot)
         session.add(mirror)
+    was_ours = before is not None and before.managed and mirror.maker == learned.maker
     mirror.version = found.version
     mirror.flags = found.flags
     mirror.code = found.code
@@ -79,6 +60,8 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         await _left(session, before, found, learned, was_there=was_there)
     if now is not None:
         now.slot = found.slot
+        if was_ours and now is before and found.maker != learned.maker:
+            await external.changed(session, now, mirror, learned.now_ms)
         await settle(session, now, mirror, learned.now_ms)
     await session.flush()
 
@@ -119,6 +102,7 @@ def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, no
         starts_at_s=found.from_s,
         ends_at_s=found.until_s,
         created_at_ms=now_ms,
+        asked_at_ms=now_ms,
         state="active",
         slot=found.slot,
     )
@@ -137,16 +121,18 @@ async def _left(
     """A code is no longer in the slot where it was."""
     code.slot = None
     if not code.managed:
+        if code.conversion is not None:
+            await external.gave_up_conversion(session, code, learned.now_ms)
         code.state = "deleted"
         code.deleted_at_ms = learned.now_ms
-        code.conversion = None
         await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms)
         return
-    if was_there and wanted(code, learned.now_ms // 1000) and found.maker != learned.maker:
-        await tell(session, code, "access_code.deleted_external_to_seam", found.version, learned.now_ms)
     if was_there and not wanted(code, learned.now_ms // 1000):
         code.removed_announced = True
         await tell(session, code, "access_code.removed_from_device", found.version, learned.now_ms)
+        await clear_errors(session, code)
+    elif was_there and found.maker != learned.maker:
+        await external.taken_off(session, code, found.version, learned.now_ms)
     code.announced = None
     await settle(session, code, None, learned.now_ms)
 
@@ -194,4 +180,10 @@ async def settle(session: AsyncSession, code: AccessCode, slot: Slot | None, now
 
 
 async def clear_errors(session: AsyncSession, code: AccessCode) -> None:
-    await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))
+    """Take off what stood in the code's way. That another hand changed it stays marked for a while."""
+    await session.execute(
+        delete(CodeError).where(
+            CodeError.access_code_id == code.access_code_id,
+            CodeError.error_code.not_in([] if code.state == "deleted" else external.MARKS),
+        )
+    )

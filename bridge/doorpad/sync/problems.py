@@ -3,43 +3,69 @@
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.store.catalogue import CODE_WARNINGS, ERRORS
 from doorpad.store.schema import AccessCode, CodeError
-from doorpad.sync.effects import tell
 from doorpad.sync.plan import DUPLICATE, NO_SPACE, Problem
+from doorpad.sync.telling import tell
 
 FAILED_TO_SET = "failed_to_set_on_device"
-
-# The API's own words: api reference, catalogue of error codes.
-_MESSAGES = {
-    NO_SPACE: "No space for access code on device.",
-    DUPLICATE: "Duplicate access code detected on device.",
-    FAILED_TO_SET: "Failed to set code on device.",
-}
+_FAILED_EVENT = "access_code.failed_to_set_on_device"
 
 
-async def raise_problem(session: AsyncSession, code: AccessCode, problem: Problem, now_ms: int) -> None:
-    """Put an error on a code, with its event, unless it stands there already."""
+async def raise_problem(
+    session: AsyncSession,
+    code: AccessCode,
+    problem: Problem,
+    now_ms: int,
+    *,
+    event_type: str | None = None,
+    is_warning: bool = False,
+    hint: str = "",
+) -> bool:
+    """Put an error or warning on a code, with its event, unless it stands there already.
+
+    Args:
+        event_type: None is failed_to_set_on_device for an error, and no event for a warning.
+        hint: a sentence for people after the API's own words.
+    Returns:
+        Whether it is new.
+    """
+    if not await stand(session, code, problem, now_ms, is_warning=is_warning, hint=hint):
+        return False
+    event_type = event_type or (None if is_warning else _FAILED_EVENT)
+    if event_type is not None:
+        payload: dict[str, object] = {} if is_warning else {"error_code": problem.error_code}
+        await tell(session, code, event_type, f"{problem.error_code}:{now_ms}", now_ms, payload)
+    return True
+
+
+async def stand(
+    session: AsyncSession,
+    code: AccessCode,
+    problem: Problem,
+    now_ms: int,
+    *,
+    is_warning: bool,
+    hint: str = "",
+) -> bool:
+    """Let the condition stand on the code, with these details; return whether it is new. No event."""
     standing = await session.get(CodeError, (code.access_code_id, problem.error_code))
     if standing is not None:
-        standing.detail = problem.detail
-        return
+        standing.detail, standing.is_warning = problem.detail, is_warning
+        return False
+    words = CODE_WARNINGS[problem.error_code] if is_warning else ERRORS[problem.error_code].message
     session.add(
         CodeError(
             access_code_id=code.access_code_id,
             error_code=problem.error_code,
             created_at_ms=now_ms,
-            message=_MESSAGES[problem.error_code],
+            message=f"{words} {hint}".strip(),
             detail=problem.detail,
+            is_warning=is_warning,
         )
     )
-    await tell(
-        session,
-        code,
-        "access_code.failed_to_set_on_device",
-        f"{problem.error_code}:{now_ms}",
-        now_ms,
-        {"error_code": problem.error_code},
-    )
+    await session.flush()
+    return True
 
 
 async def reconcile(

@@ -14,6 +14,13 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     handshake_s: one attempt at a session.
     port_s: between looks for a port that is gone.
     clock_s: between settings of the keypad's clock.
+    set_ahead_s: so long before its start a code should be on the keypad.
+    set_slow_s, set_failed_s: a code that is due and not on the keypad is late, has failed.
+    remove_slow_s, remove_failed_s: a code that should be gone is late, has failed to go.
+    convert_failed_s: an unmanaged code that could not be taken over until then is left as it is.
+    restores_max: so often an hour a code that another hand changed is set right again.
+    quiet_s: after so long without another change by another hand its mark is taken off.
+    ended_kept_s: a code stays readable for so long after its end.
     """
 
     poll_s: Seconds = 2.0
@@ -21,6 +28,15 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     handshake_s: Seconds = 3.0
     port_s: Seconds = 0.25
     clock_s: Seconds = 3600.0
+    set_ahead_s: Seconds = 3600.0
+    set_slow_s: Seconds = 300.0
+    set_failed_s: Seconds = 900.0
+    remove_slow_s: Seconds = 300.0
+    remove_failed_s: Seconds = 3600.0
+    convert_failed_s: Seconds = 600.0
+    restores_max: Annotated[int, msgspec.Meta(ge=0)] = 3
+    quiet_s: Seconds = 86_400.0
+    ended_kept_s: Seconds = 604_800.0
 
 
 REFUSED_BASE = 1.8  # a code that the keypad refused is tried again after this to the n-th power ...

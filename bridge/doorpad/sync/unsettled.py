@@ -50,6 +50,7 @@ def _settled(now_s: int) -> ColumnElement[bool]:
             and_(AccessCode.managed.is_(False), AccessCode.conversion.is_(None)),
             and_(AccessCode.managed, as_wanted, told, in_time),
             and_(AccessCode.managed, ended),
+            and_(AccessCode.managed, AccessCode.taken_off, AccessCode.slot.is_(None)),
         ),
     )
 

@@ -1,0 +1,93 @@
+"""Another hand at our codes: a slot of ours that the keypad's master PIN or another host wrote or cleared.
+
+Where that is allowed, the object follows the keypad. Where it is not, the code is set right again, a few times
+an hour; then the hub stops and says so, because two hosts that each set their own right would wear out the flash.
+"""
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.store.schema import AccessCode, CodeError, Slot
+from doorpad.store.status import on_keypad
+from doorpad.sync.plan import Problem
+from doorpad.sync.problems import raise_problem, stand
+from doorpad.sync.telling import tell
+from doorpad.sync.timing import Timing
+
+MODIFIED = "code_modified_external_to_seam"
+THIRD_PARTY = "third_party_integration_detected"
+MARKS = (MODIFIED, THIRD_PARTY)
+
+_HOUR_MS = 3_600_000
+_SEEN_MAX = 100  # instants that a mark remembers
+
+
+async def taken_off(session: AsyncSession, code: AccessCode, version: int, now_ms: int) -> None:
+    """Another hand has cleared the slot of a code that should be there."""
+    await tell(session, code, "access_code.deleted_external_to_seam", version, now_ms)
+    if code.external_modification_allowed:
+        code.taken_off = True
+    await _mark(session, code, now_ms)
+
+
+async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: int) -> None:
+    """Another hand has written into the slot of a code."""
+    if code.state != "active" or on_keypad(code, slot):
+        return
+    await tell(session, code, "access_code.modified_external_to_seam", slot.version, now_ms)
+    if code.external_modification_allowed:
+        code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
+    await _mark(session, code, now_ms)
+
+
+async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
+    """An unmanaged code could not be taken over; it stays as it is."""
+    code.conversion = None
+    event_type = "access_code.unmanaged.failed_to_convert_to_managed"
+    await tell(session, code, event_type, code.asked_at_ms, now_ms)
+
+
+async def _mark(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
+    standing = await session.get(CodeError, (code.access_code_id, MODIFIED))
+    seen_ms = [*(standing.detail["seen_ms"] if standing is not None else []), now_ms][-_SEEN_MAX:]
+    await stand(
+        session,
+        code,
+        Problem(MODIFIED, {"seen_ms": seen_ms}),
+        now_ms,
+        is_warning=code.external_modification_allowed,
+    )
+
+
+async def review(
+    session: AsyncSession, device_id: str, now_ms: int, timing: Timing
+) -> tuple[set[str], float]:
+    """Take off marks that have been quiet for long, and stop where setting right does not last.
+
+    Returns:
+        The ids of codes that are not to be written for now, and when (Unix seconds) the next mark goes.
+    """
+    marks = await session.scalars(
+        select(CodeError)
+        .join(AccessCode, AccessCode.access_code_id == CodeError.access_code_id)
+        .where(AccessCode.device_id == device_id, CodeError.error_code == MODIFIED)
+    )
+    stopped: set[str] = set()
+    edge_s = float("inf")
+    for mark in marks.all():
+        seen_ms = mark.detail["seen_ms"]
+        if now_ms - seen_ms[-1] >= timing.quiet_s * 1000:
+            await session.execute(
+                delete(CodeError).where(
+                    CodeError.access_code_id == mark.access_code_id, CodeError.error_code.in_(MARKS)
+                )
+            )
+            continue
+        edge_s = min(edge_s, seen_ms[-1] / 1000 + timing.quiet_s)
+        lately = sum(now_ms - it < _HOUR_MS for it in seen_ms)
+        if lately > timing.restores_max and not mark.is_warning:
+            stopped.add(mark.access_code_id)
+            edge_s = min(edge_s, (seen_ms[-lately] + _HOUR_MS) / 1000)
+            code = await session.get_one(AccessCode, mark.access_code_id)
+            await raise_problem(session, code, Problem(THIRD_PARTY, {}), now_ms, is_warning=True)
+    return stopped, edge_s

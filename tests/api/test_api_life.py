@@ -1,0 +1,245 @@
+"""The life of a code while time passes and other hands are at the keypad. The clock is the test's."""
+
+from typing import Any
+
+import pytest
+from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
+from doorpad.store.schema import Event
+from seam import AsyncSeam, SeamHttpApiError
+from sqlalchemy import select
+
+ID = "00000000-0000-4000-8000-000000000001"
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+SLOW, FAILED = "access_code.delay_in_setting_on_device", "access_code.failed_to_set_on_device"
+SLOW_GOING = "access_code.delay_in_removing_from_device"
+FAILED_GOING = "access_code.failed_to_remove_from_device"
+MODIFIED = "code_modified_external_to_seam"
+
+
+async def told(world: World, access_code_id: str) -> list[str]:
+    async with world.database.read() as session:
+        events = await session.scalars(
+            select(Event.event_type).where(Event.access_code_id == access_code_id).order_by(Event.seq)
+        )
+        return list(events)
+
+
+async def conditions(seam: AsyncSeam, access_code_id: str) -> tuple[list[str], list[str]]:
+    code = await seam.access_codes.get(access_code_id=access_code_id)
+    return [it.error_code for it in code.errors], [it.warning_code for it in code.warnings]
+
+
+@pytest.mark.parametrize(
+    ("window", "slow_after_s", "failed_after_s"),
+    [
+        ((None, None), 5 * MINUTE_S, 15 * MINUTE_S),
+        ((NOW_S - HOUR_S, NOW_S + DAY_S), 5 * MINUTE_S, 15 * MINUTE_S),
+        ((NOW_S + 10 * HOUR_S, NOW_S + DAY_S), 9 * HOUR_S, 10 * HOUR_S + 15 * MINUTE_S),
+        ((NOW_S + 20 * MINUTE_S, NOW_S + DAY_S), 5 * MINUTE_S, 35 * MINUTE_S),
+    ],
+    ids=["ongoing", "began before", "begins in 10 h", "begins in 20 min"],
+)
+async def test_code_that_does_not_reach_the_keypad_is_late_then_failed_and_then_set(
+    world: World,
+    seam: AsyncSeam,
+    device_id: str,
+    window: tuple[int | None, int | None],
+    slow_after_s: int,
+    failed_after_s: int,
+) -> None:
+    await world.add_code(device_id, ID, starts_at_s=window[0], ends_at_s=window[1])
+    slow_ms, failed_ms = (NOW_MS + after_s * 1_000 for after_s in (slow_after_s, failed_after_s))
+    for until_ms, errors, warnings, events in [
+        (slow_ms - 1, [], [], []),
+        (slow_ms, [], ["delay_in_setting_on_device"], [SLOW]),
+        (failed_ms - 1, [], ["delay_in_setting_on_device"], [SLOW]),
+        (failed_ms, ["failed_to_set_on_device"], ["delay_in_setting_on_device"], [SLOW, FAILED]),
+        (failed_ms + 1, ["failed_to_set_on_device"], ["delay_in_setting_on_device"], [SLOW, FAILED]),
+    ]:
+        await world.pass_time(device_id, until_ms)
+        assert await conditions(seam, ID) == (errors, warnings), until_ms
+        assert await told(world, ID) == events
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.warnings[0].message, code.errors[0].message) == (
+        "Delay in setting code on device.",
+        "Failed to set code on device.",
+    )
+    await world.keypad_shows(
+        device_id, 3, maker=HUB, code="4711", from_s=window[0], until_s=window[1], access_code_id=ID
+    )
+    assert await conditions(seam, ID) == ([], [])
+    assert (await told(world, ID))[2:] == ["access_code.set_on_device"]
+
+
+async def test_changed_code_waits_anew(world: World, seam: AsyncSeam, device_id: str) -> None:
+    await world.add_code(device_id, ID)
+    await world.pass_time(device_id, NOW_MS + 20 * MINUTE_S * 1_000)
+    await seam.access_codes.update(access_code_id=ID, code="482913")
+    assert await conditions(seam, ID) == ([], [])
+    asked_ms = world.now_ms
+    await world.pass_time(device_id, asked_ms + 5 * MINUTE_S * 1_000 - 1)
+    assert await conditions(seam, ID) == ([], [])
+    await world.pass_time(device_id, asked_ms + 5 * MINUTE_S * 1_000)
+    assert await conditions(seam, ID) == ([], ["delay_in_setting_on_device"])
+    assert (await told(world, ID)).count(SLOW) == 2
+
+
+async def test_deletion_that_does_not_reach_the_keypad_is_late_then_failed(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await world.add_code(device_id, ID, announced="set")
+    await world.put_on_keypad(ID, slot=3)
+    await world.pass_time(device_id, NOW_MS + DAY_S * 1_000)
+    assert await told(world, ID) == []
+    await seam.access_codes.delete(access_code_id=ID)
+    asked_ms = world.now_ms
+    for after_s, errors, warnings, events in [
+        (5 * MINUTE_S - 1, [], [], []),
+        (5 * MINUTE_S, [], ["delay_in_removing_from_device"], [SLOW_GOING]),
+        (
+            HOUR_S,
+            ["failed_to_remove_from_device"],
+            ["delay_in_removing_from_device"],
+            [SLOW_GOING, FAILED_GOING],
+        ),
+        (
+            2 * HOUR_S,
+            ["failed_to_remove_from_device"],
+            ["delay_in_removing_from_device"],
+            [SLOW_GOING, FAILED_GOING],
+        ),
+    ]:
+        await world.pass_time(device_id, asked_ms + after_s * 1_000)
+        assert await conditions(seam, ID) == (errors, warnings), after_s
+        assert await told(world, ID) == events
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, "still opens" in code.errors[0].message) == ("removing", True)
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    assert (await told(world, ID))[2:] == ["access_code.removed_from_device", "access_code.deleted"]
+    with pytest.raises(SeamHttpApiError):
+        await seam.access_codes.get(access_code_id=ID)
+
+
+async def test_code_that_ended_is_refused_removed_kept_a_week_and_deleted(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    ends_s = NOW_S + DAY_S
+    await world.add_code(device_id, ID, starts_at_s=NOW_S - 60, ends_at_s=ends_s, announced="set")
+    await world.put_on_keypad(ID, slot=3)
+    await world.pass_time(device_id, (ends_s + 5 * MINUTE_S) * 1_000 - 1)
+    assert await conditions(seam, ID) == ([], [])
+    await world.pass_time(device_id, (ends_s + 5 * MINUTE_S) * 1_000)
+    (warning,) = (await seam.access_codes.get(access_code_id=ID)).warnings
+    assert warning.warning_code == "delay_in_removing_from_device"
+    assert "refuses" in warning.message
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, code.display_status, code.warnings) == ("unset", "Expired", [])
+    await world.pass_time(device_id, (ends_s + 7 * DAY_S) * 1_000 - 1)
+    assert (await seam.access_codes.get(access_code_id=ID)).display_status == "Expired"
+    await world.pass_time(device_id, (ends_s + 7 * DAY_S) * 1_000)
+    assert await told(world, ID) == [SLOW_GOING, "access_code.removed_from_device", "access_code.deleted"]
+    with pytest.raises(SeamHttpApiError) as caught:
+        await seam.access_codes.get(access_code_id=ID)
+    assert caught.value.code == "access_code_not_found"
+
+
+async def test_conversion_that_does_not_reach_the_keypad_fails_after_ten_minutes(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    failed = "access_code.unmanaged.failed_to_convert_to_managed"
+    await world.add_code(device_id, ID, managed=False, created_at_ms=NOW_MS - DAY_S * 1_000, asked_at_ms=1)
+    await world.put_on_keypad(ID, slot=3)
+    for attempt in (1, 2):
+        await seam.access_codes.unmanaged.convert_to_managed(access_code_id=ID)
+        asked_ms = world.now_ms
+        await world.pass_time(device_id, asked_ms + 599_999)
+        assert (await told(world, ID)).count(failed) == attempt - 1
+        await world.pass_time(device_id, asked_ms + 600_000)
+        assert (await told(world, ID)).count(failed) == attempt
+        row = await world.code(ID)
+        assert row is not None
+        assert (row.managed, row.conversion, row.state) == (False, None, "active")
+
+
+async def test_code_that_goes_before_its_conversion_fails_to_convert(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await world.add_code(device_id, ID, managed=False)
+    await world.put_on_keypad(ID, slot=3)
+    await seam.access_codes.unmanaged.convert_to_managed(access_code_id=ID)
+    await world.keypad_shows(device_id, 3, maker=KEYPAD)
+    assert await told(world, ID) == [
+        "access_code.unmanaged.failed_to_convert_to_managed",
+        "access_code.unmanaged.removed",
+    ]
+
+
+async def on_keypad(world: World, device_id: str, **fields: Any) -> None:
+    await world.add_code(device_id, ID, announced="set", **fields)
+    await world.put_on_keypad(ID, slot=3)
+
+
+async def test_code_that_another_hand_took_off_is_marked_and_wanted_back(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await on_keypad(world, device_id)
+    await world.keypad_shows(device_id, 3, maker=KEYPAD)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, [it.error_code for it in code.errors]) == ("setting", [MODIFIED])
+    await world.keypad_shows(device_id, 5, maker=HUB, code="4711", access_code_id=ID)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, [it.error_code for it in code.errors]) == ("set", [MODIFIED])
+    assert await told(world, ID) == ["access_code.deleted_external_to_seam", "access_code.set_on_device"]
+    await world.pass_time(device_id, NOW_MS + DAY_S * 1_000 - 1)
+    assert await conditions(seam, ID) == ([MODIFIED], [])
+    await world.pass_time(device_id, NOW_MS + DAY_S * 1_000)
+    assert await conditions(seam, ID) == ([], [])
+
+
+async def test_code_that_may_be_taken_off_stays_off_until_it_is_changed(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await on_keypad(world, device_id, external_modification_allowed=True)
+    await world.keypad_shows(device_id, 3, maker=KEYPAD)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, code.errors, code.pending_mutations) == ("unset", [], [])
+    assert [it.warning_code for it in code.warnings] == [MODIFIED]
+    await world.pass_time(device_id, NOW_MS + HOUR_S * 1_000)
+    assert await conditions(seam, ID) == ([], [MODIFIED])  # nothing waits for the keypad
+    await seam.access_codes.update(access_code_id=ID, code="482913")
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, code.warnings) == ("setting", [])
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_code_that_another_host_rewrote_is_followed_if_that_is_allowed(
+    world: World, seam: AsyncSeam, device_id: str, allowed: bool
+) -> None:
+    await on_keypad(world, device_id, external_modification_allowed=allowed)
+    window = {"from_s": NOW_S - 60, "until_s": NOW_S + DAY_S}
+    await world.keypad_shows(device_id, 3, maker=OTHER_HOST, code="9911", access_code_id=ID, **window)
+    code = await seam.access_codes.get(access_code_id=ID)
+    shown = (code.code, code.type, code.status)
+    if allowed:
+        assert shown == ("9911", "time_bound", "set")
+        assert await conditions(seam, ID) == ([], [MODIFIED])
+    else:
+        assert shown == ("4711", "ongoing", "setting")
+        assert await conditions(seam, ID) == ([MODIFIED], [])
+    assert await told(world, ID) == ["access_code.modified_external_to_seam"]
+
+
+async def test_code_that_is_taken_off_again_and_again_asks_for_a_person(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await on_keypad(world, device_id)
+    for times in range(1, 5):
+        await world.keypad_shows(device_id, 3, maker=KEYPAD)
+        await world.pass_time(device_id, world.now_ms + MINUTE_S * 1_000)
+        errors, warnings = await conditions(seam, ID)
+        assert errors == [MODIFIED]
+        assert warnings == ([] if times < 4 else ["third_party_integration_detected"])
+        await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID)
+    await world.pass_time(device_id, world.now_ms + 2 * DAY_S * 1_000)
+    assert await conditions(seam, ID) == ([], [])

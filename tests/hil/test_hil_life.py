@@ -1,0 +1,93 @@
+"""The life of a code where time and other hands are at work, on the real firmware with short times."""
+
+from collections.abc import Iterator
+
+import pytest
+from hil_world import World, running
+from seam import SeamHttpApiError
+
+SHORT = "poll_s = 0.5\nset_slow_s = 0.3\nset_failed_s = 0.6\nremove_slow_s = 0.3\nremove_failed_s = 0.6"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("life"), timing=SHORT) as world:
+        yield world
+
+
+def test_synchronous_calls_answer_when_the_keypad_has_done_it(world: World) -> None:
+    code = world.seam.access_codes.create(device_id=world.device_id, code="736451", sync=True)
+    assert code.status == "set"
+    with world.keypad.bench() as bench:
+        assert bench.opens("736451")
+        world.seam.access_codes.update(access_code_id=code.access_code_id, code="864214", sync=True)
+        assert bench.opens("864214")
+        world.seam.access_codes.delete(access_code_id=code.access_code_id, sync=True)
+        assert not bench.opens("864214")
+    with pytest.raises(SeamHttpApiError) as caught:
+        world.seam.access_codes.get(access_code_id=code.access_code_id)
+    assert caught.value.status_code == 404
+
+
+def test_code_for_a_keypad_that_is_away_is_late_then_failed_then_set(world: World) -> None:
+    gone = world.create(code="591027")
+    mark = world.bridge.mark()
+    world.seam.devices.simulate.disconnect(device_id=world.device_id)
+    world.bridge.link("disconnected", world.device_id, after=mark)
+    code_id = world.seam.access_codes.create(device_id=world.device_id, code="482915").access_code_id
+    world.seam.access_codes.delete(access_code_id=gone)
+    for event_type, about in [
+        ("access_code.delay_in_setting_on_device", code_id),
+        ("access_code.failed_to_set_on_device", code_id),
+        ("access_code.delay_in_removing_from_device", gone),
+        ("access_code.failed_to_remove_from_device", gone),
+    ]:
+        world.bridge.event(event_type, about, after=mark)
+    late = world.seam.access_codes.get(access_code_id=code_id)
+    assert [it.error_code for it in late.errors] == ["failed_to_set_on_device", "device_disconnected"]
+    assert [it.warning_code for it in late.warnings] == ["delay_in_setting_on_device"]
+    world.seam.devices.simulate.connect(device_id=world.device_id)
+    world.bridge.event("access_code.set_on_device", code_id, after=mark)
+    world.bridge.event("access_code.deleted", gone, after=mark)
+    world.bridge.link("online", world.device_id, after=mark)
+    done = world.seam.access_codes.get(access_code_id=code_id)
+    assert (done.status, done.errors, done.warnings) == ("set", [], [])
+    assert world.event_types(code_id).count("access_code.failed_to_set_on_device") == 1
+
+
+def test_code_that_is_taken_off_at_the_keypad_is_set_again_three_times(world: World) -> None:
+    code_id = world.create(code="7364")
+    with world.keypad.bench() as bench:
+        for _ in range(3):
+            mark = world.bridge.mark()
+            bench.ask(unprogram="7364")
+            world.bridge.event("access_code.deleted_external_to_seam", code_id, after=mark)
+            world.bridge.event("access_code.set_on_device", code_id, after=mark)
+            assert bench.opens("7364")
+        mark = world.bridge.mark()
+        bench.ask(unprogram="7364")
+        world.bridge.event("access_code.deleted_external_to_seam", code_id, after=mark)
+        world.create(code="8642")  # is set after that: what was to be written has been
+        assert not bench.opens("7364")
+        marked = world.seam.access_codes.get(access_code_id=code_id)
+        assert marked.errors[0].error_code == "code_modified_external_to_seam"
+        assert "third_party_integration_detected" in [it.warning_code for it in marked.warnings]
+        # A person has seen to it: the code is given anew.
+        mark = world.bridge.mark()
+        world.seam.access_codes.update(access_code_id=code_id, code="73645")
+        world.bridge.event("access_code.set_on_device", code_id, after=mark)
+        assert bench.opens("73645")
+
+
+def test_code_that_may_be_taken_off_stays_off(world: World) -> None:
+    code_id = world.create(code="591028", is_external_modification_allowed=True)
+    with world.keypad.bench() as bench:
+        bench.ask(unprogram="591028")
+        world.bridge.event("access_code.deleted_external_to_seam", code_id)
+        world.create(code="482916")
+        assert not bench.opens("591028")
+    code = world.seam.access_codes.get(access_code_id=code_id)
+    assert (code.status, [it.warning_code for it in code.warnings]) == (
+        "unset",
+        ["code_modified_external_to_seam"],
+    )
