@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from doorpad.emulator.bench import BenchClient
 from doorpad.emulator.keypad import BenchError
 from doorpad.errors import BenchUnavailable
 from doorpad.events.log import EventFeed
+from doorpad.link.connection import LinkStatistics
+from doorpad.link.operations import KeypadStatistics
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import LinkState
@@ -58,7 +61,8 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Args:
-        tell: called with one JSON object for everything worth telling: `ready` first, then `link` and `event`.
+        tell: called with one JSON object for everything worth telling: `ready` first, then `link`, `event` and
+            `statistics`.
     Raises:
         DoorpadError: what a person has to mend first: the data folder, a key, the port.
     """
@@ -86,7 +90,10 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         def on_link(device_id: str, state: LinkState) -> None:
             tell({"type": "link", "device_id": device_id, "state": state})
 
-        hub = Hub(database, keypads, config.timing, _now_ms, on_link)
+        def on_statistics(device_id: str, hub: LinkStatistics, keypad: KeypadStatistics) -> None:
+            tell({"type": "statistics", "device_id": device_id, "hub": asdict(hub), "keypad": asdict(keypad)})
+
+        hub = Hub(database, keypads, config.timing, _now_ms, on_link, on_statistics)
         controls = {
             device_id_for(keypad.serial): Path(keypad.control)
             for keypad in config.keypads

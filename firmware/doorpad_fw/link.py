@@ -1,6 +1,7 @@
 """The keypad's end of the serial line: bytes in and out of the UART, and hints when something changed here."""
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -14,6 +15,7 @@ from doorpad_fw import key_change
 RX_BUFFER_BYTES = const(4096)  # what comes while a flash erase stops the loop for 45 ms must fit
 RX_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
 _READ_BYTES = const(256)
+_COUNT_MASK = const(0x3FFF_FFFF)  # counts of bytes stay small integers on the ESP32
 
 
 class Link:
@@ -28,6 +30,8 @@ class Link:
         self._slots = slots
         self._journal = journal
         self._changed = asyncio.Event()
+        self._bytes_in = 0
+        self._bytes_out = 0
         self._identity = identity
         self._serve = serve
         self._session = DeviceSession(
@@ -37,6 +41,15 @@ class Link:
         self._session.on_proven = self._key_proven
 
     def _answer(self, maker, op, body):
+        if op == messages.OP_STATISTICS:
+            session = self._session
+            return messages.OK, [
+                self._bytes_in,
+                self._bytes_out,
+                session.noise,
+                session.forged,
+                gc.mem_free(),
+            ]
         if op != messages.OP_NEXT_KEY:
             return self._serve(maker, op, body)
         try:
@@ -75,7 +88,9 @@ class Link:
                 now_ms = ticks_ms()
                 out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
                 last_ms = now_ms
+                self._bytes_in = self._bytes_in + size & _COUNT_MASK
                 if out:
+                    self._bytes_out = self._bytes_out + len(out) & _COUNT_MASK
                     writer.write(out)
                     unsent.set()
 

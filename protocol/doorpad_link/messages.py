@@ -15,6 +15,7 @@ OP_SINCE = 24
 OP_EVENTS = 30
 OP_CONFIG = 41
 OP_NEXT_KEY = 40
+OP_STATISTICS = 50
 
 # Statuses: the second element of a reply, and of each slot's own result.
 OK = 0

@@ -106,6 +106,8 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [41, 0, [3, [["strike_ms", 3000, 100, 12_533]]]],
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
+    "statistics-request": ([50, None], [((0,), 51)]),
+    "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000]], [((1,), 1), ((2, 3), -1), ((2, 4), None)]),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -212,6 +214,7 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     await keypad.keypad.bench(press=f"{keypad.keypad.keypad.master_pin}#1#8642#*")
     await asyncio.wait_for(connection.hinted.wait(), WAIT_S)
     assert len(await operations.page_digests(connection, 128)) == 128
+    assert (await operations.statistics(connection)).heap_free_bytes > 0
     made = [it for it in (await operations.changed_since(connection, 0, 1)).slots if it.code == "8642"]
     assert [it.maker for it in made] == [messages.MAKER_KEYPAD]
     adopted = await operations.adopt(

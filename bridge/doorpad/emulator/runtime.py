@@ -15,9 +15,10 @@ from doorpad.errors import DoorpadError, NextStep
 
 _PACKAGE = Path(__file__).parent.parent
 
-# A plain ESP32 has 111,936 bytes of heap. Of the firmware's own 31 KB are buffers, which cost the same here; all else
-# is code and objects, made of words, which have eight bytes here and four there. The stand-ins for the board, some
-# 20 KB, live in the same heap. What leaves the same room is 20 + 31 + 2 * (109 - 31), that is 207 KiB; this is less.
+# A plain ESP32 has 111,936 bytes of heap. Of the firmware's own 31 KB are buffers, which cost the same here; all
+# else is code and objects, made of words, which have eight bytes here and four there. The stand-ins for the board,
+# some 20 KB, live in the same heap. What leaves the same room is 20 + 31 + 2 * (109 - 31), that is 207 KiB; this
+# is less.
 HEAP = "184K"
 
 

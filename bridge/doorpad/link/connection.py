@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import serial
@@ -23,6 +24,17 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class LinkStatistics:
+    """What the hub counted in one session."""
+
+    bytes_in: int
+    bytes_out: int
+    noise: int  # pieces of the input that were no intact frame
+    retransmits: int
+    round_trip_ms: int
+
+
 class Connection:
     """An open session. Make one with `Connection.open`; it ends by itself when the session is lost."""
 
@@ -37,6 +49,8 @@ class Connection:
             _BITS_PER_BYTE * 1_000_000 // port.baudrate,
         )
         self._unsent = bytearray()
+        self._bytes_in = 0
+        self._bytes_out = 0
         self._timer: asyncio.TimerHandle | None = None
         self._opened: asyncio.Future[Opened] = self._loop.create_future()
         self._replies: dict[int, asyncio.Future[Replied]] = {}  # by number of the request
@@ -70,6 +84,16 @@ class Connection:
         speaks = what_speaks(self._session.unframed())
         return NoSession(
             f"port {self._port.port}: the keypad does not answer" + (f"; {speaks}" if speaks else "")
+        )
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        return LinkStatistics(
+            self._bytes_in,
+            self._bytes_out,
+            self._session.noise,
+            self._session.retransmits,
+            self._session.round_trip_ms,
         )
 
     @property
@@ -117,6 +141,7 @@ class Connection:
         if not data:
             self._end(PortGone(f"port {self._port.port} was pulled"))
             return
+        self._bytes_in += len(data)
         for event in self._session.receive(data, _now_ms()):
             self._on_event(event)
         self._after_session()
@@ -161,6 +186,7 @@ class Connection:
             while self._unsent:
                 sent = os.write(self._port.fd, self._unsent)
                 del self._unsent[:sent]
+                self._bytes_out += sent
         except BlockingIOError:
             if len(self._unsent) > _UNSENT_BYTES_MAX:
                 self._unsent.clear()

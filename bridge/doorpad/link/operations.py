@@ -198,6 +198,22 @@ async def state(connection: Connection) -> KeypadState:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KeypadStatistics:
+    """What the keypad counted since its start. Byte counts begin again at 2**30."""
+
+    bytes_in: int
+    bytes_out: int
+    noise: int  # pieces of its input that were no intact frame
+    forged: int  # intact frames that did not prove the key
+    heap_free_bytes: int
+
+
+async def statistics(connection: Connection) -> KeypadStatistics:
+    answer = await _ask(connection, messages.OP_STATISTICS, None)
+    return KeypadStatistics(*_fields(answer, _INT, _INT, _INT, _INT, _INT))
+
+
 async def page_digests(connection: Connection, pages: int) -> list[bytes]:
     """Read the digests of pages 0 to `pages` - 1 of the slot table (doorpad_link/digest.py)."""
     found: list[bytes] = []

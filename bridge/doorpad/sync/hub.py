@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from doorpad.store.database import Database
 from doorpad.store.schema import LinkState
-from doorpad.sync.keeper import Keeper, KeypadPort
+from doorpad.sync.keeper import Keeper, KeypadPort, OnStatistics
 from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,13 @@ class Hub:
         timing: Timing,
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
+        on_statistics: OnStatistics,
     ) -> None:
         self._keepers = {
             keeper.device_id: keeper
-            for keeper in (Keeper(database, keypad, timing, now_ms, on_link) for keypad in keypads)
+            for keeper in (
+                Keeper(database, keypad, timing, now_ms, on_link, on_statistics) for keypad in keypads
+            )
         }
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from doorpad.events.log import record
 from doorpad.link import operations
-from doorpad.link.connection import Connection
-from doorpad.link.errors import LinkDown, NoSession, PortGone, PortUnusable
+from doorpad.link.connection import Connection, LinkStatistics
+from doorpad.link.errors import LinkDown, PortGone, PortUnusable
 from doorpad.link.names import health_names
-from doorpad.link.operations import Capabilities, KeypadState
+from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
 from doorpad.link.rotation import open_session
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
@@ -29,6 +29,8 @@ from doorpad.sync.reading import Reader
 from doorpad.sync.timing import PAUSE_S, SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
+
+OnStatistics = Callable[[str, LinkStatistics, KeypadStatistics], None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Keeper:
     Args:
         now_ms: Unix milliseconds.
         on_link: called with device id and new state when the keypad comes or goes.
+        on_statistics: called with device id and what hub and keypad have counted, now and then.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Keeper:
         timing: Timing,
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
+        on_statistics: OnStatistics,
     ) -> None:
         self.device_id = device_id_for(keypad.serial)
         self._database = database
@@ -65,6 +69,7 @@ class Keeper:
         self._timing = timing
         self._now_ms = now_ms
         self._on_link = on_link
+        self._on_statistics = on_statistics
         self._woken = asyncio.Event()
         self._answered_at = time.monotonic()  # when the keypad last proved to be there
         self._clock_set_at = 0.0
@@ -198,7 +203,12 @@ class Keeper:
         await self._settle_all(may_finish=True)
         await self._declare("online", None)
         due_s = await converger.converge()
+        counted_at: float | None = None
         while True:
+            if counted_at is None or time.monotonic() - counted_at >= self._timing.statistics_s:
+                counted_at = time.monotonic()
+                keypad = await operations.statistics(connection)
+                self._on_statistics(self.device_id, connection.statistics, keypad)
             woken = await self._wait(connection, due_s)
             state = await self._look(connection)
             await reader.journal(connection, state)
