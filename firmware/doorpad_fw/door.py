@@ -10,9 +10,9 @@ from time import ticks_diff, ticks_ms
 from doorpad_fw import entry, health, inputs, program
 from doorpad_fw.decide import decide
 from doorpad_fw.doorway import Doorway
+from doorpad_fw.local_codes import LocalCodes
 from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
-from doorpad_fw.slots import NO_CODE, Slot
 
 _NO_MASTER = bytes(32)
 
@@ -30,6 +30,7 @@ class Door:
         self._on_change = on_change
         self._entry = entry.Entry()
         self._programming = program.Programming()
+        self._codes = LocalCodes(self, identity, slots)
         self._doorway = Doorway(settings)
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._uptime_ms = 0
@@ -149,41 +150,9 @@ class Door:
         action = self._programming.entered(number)
         if action == program.NONE:
             self._outputs.key_pressed()
-        elif action == program.ADD and self._add(number):
-            self._outputs.accepted()
-        elif action == program.DELETE and self._delete(number):
+        elif action == program.COUNT:
+            self._outputs.count(self._slots.used)
+        elif self._codes.do(action, self._programming.numbers):
             self._outputs.accepted()
         else:
             self._outputs.refused()
-
-    def _add(self, pin):
-        if not self.is_pin(pin) or self.is_master(pin):
-            return False
-        number = self._slots.free_number()
-        if not number:
-            return False
-        flags = messages.ENABLED | messages.FROM_KEYPAD
-        slot = Slot(number, 0, flags, 0, 0, messages.MAKER_KEYPAD, bytes(8), NO_CODE, pin)
-        try:
-            status, _ = self._slots.put(0, slot)
-        except FlashError as error:
-            sys.print_exception(error)
-            return False
-        if status != messages.OK:
-            return False
-        self.note(messages.EV_SLOT_SET, 0, self._slots.get(number))
-        return True
-
-    def _delete(self, pin):
-        slot = self._slots.find(pin)
-        if slot is None:
-            return False
-        try:
-            status, _ = self._slots.clear(slot.number, slot.version, bytes(8), messages.MAKER_KEYPAD)
-        except FlashError as error:
-            sys.print_exception(error)
-            return False
-        if status != messages.OK:
-            return False
-        self.note(messages.EV_SLOT_CLEARED, 0, slot)
-        return True

@@ -9,7 +9,7 @@ from doorpad_link import messages
 from esp32 import Partition
 from machine import UART, reset, reset_cause
 
-from doorpad_fw import config, health, keys, pins
+from doorpad_fw import config, factory, health, keys, pins
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
@@ -38,6 +38,12 @@ def _on_exception(_loop, context):
     reset()
 
 
+def _long_press(key):
+    if factory.asked(key):
+        factory.begin()
+        reset()
+
+
 async def _tick(door, inputs):
     while True:
         await asyncio.sleep_ms(1000)
@@ -51,6 +57,10 @@ async def _run(settings):
     identity = keys.load()
     partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
     half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
+    reset_due = factory.is_due()
+    if reset_due:
+        factory.work(partition, half, identity)
+        settings = config.load()[0]
     slot_log = Log(partition, 0, half, SLOT_RECORD_BYTES, _new_epoch)
     slots = Slots(slot_log, settings["slots"], identity.device_key)
     journal = Journal(Log(partition, half, half, JOURNAL_RECORD_BYTES, _new_epoch))
@@ -67,6 +77,9 @@ async def _run(settings):
     operations = Operations(slots, journal, clock, door, settings, boot_id)
     link = Link(identity, slots, journal, boot_id, operations.capabilities, operations.serve)
     door.note(messages.EV_BOOT, reset_cause())
+    if reset_due:
+        door.note(messages.EV_FACTORY_RESET)
+        factory.done()
     inputs = Inputs(settings)
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
     uart = UART(
@@ -78,7 +91,9 @@ async def _run(settings):
         txbuf=_TX_BUFFER_BYTES,
     )
     gc.collect()
-    await asyncio.gather(matrix.run(door.key), inputs.run(door.input), link.run(uart), _tick(door, inputs))
+    await asyncio.gather(
+        matrix.run(door.key, _long_press), inputs.run(door.input), link.run(uart), _tick(door, inputs)
+    )
 
 
 def start():

@@ -13,6 +13,7 @@ from time import sleep_us, ticks_diff, ticks_ms
 
 _SCAN_MS = const(4)
 _STABLE_MS = const(8)  # contacts bounce for up to 5 ms
+_LONG_MS = const(8000)
 _SETTLE_US = const(10)  # a column's pull-up charges the line through some 45 kOhm
 
 
@@ -46,14 +47,18 @@ class Matrix:
             row.value(0)
         return down
 
-    async def run(self, on_key):
-        """Call `on_key(key)` once for every press, when the press has been stable. Never returns."""
+    async def run(self, on_key, on_long=lambda key: None):
+        """Call `on_key(key)` once for every press, when the press has been stable. Never returns.
+
+        `on_long(key)`: also called, once, for a key that has been down alone for 8 seconds.
+        """
         while True:
             await self._pressed.wait()
-            await self._until_released(on_key)
+            await self._until_released(on_key, on_long)
 
-    async def _until_released(self, on_key):
+    async def _until_released(self, on_key, on_long):
         stable = ""  # the keys that are down, debounced
+        long_told = False
         seen = ""
         since_ms = ticks_ms()
         while True:
@@ -67,6 +72,11 @@ class Matrix:
                 stable = seen
                 if len(new) == 1:
                     on_key(new[0])
+            if len(seen) != 1 or seen != stable:
+                long_told = False
+            elif not long_told and ticks_diff(now_ms, since_ms) >= _LONG_MS:
+                long_told = True
+                on_long(seen)
             if not seen and not stable and ticks_diff(now_ms, since_ms) >= _STABLE_MS:
                 return
             await asyncio.sleep_ms(_SCAN_MS)

@@ -76,6 +76,17 @@ class Outputs:
     def accepted(self):
         self._play(((self._buzzer, 100), (None, 100), (self._buzzer, 100)))
 
+    def count(self, number):
+        """Beep the decimal digits of a number, the highest first: as many beeps as it says, one long one for 0."""
+        steps = []
+        for digit in str(number):
+            for _ in range(int(digit)):
+                steps += [(self._buzzer, 100), (None, 200)]
+            if digit == "0":
+                steps.append((self._buzzer, 600))
+            steps.append((None, 700))
+        self._play(steps)
+
     def _play(self, steps):
         if self._signal is not None:
             self._signal.cancel()

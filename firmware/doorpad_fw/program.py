@@ -1,9 +1,12 @@
 """Local programming: the dialogue at the keypad after the master PIN. No I/O.
 
-master PIN #        begin
-1 # PIN #           add an ongoing code
-2 # PIN #           delete the code with this PIN
-*                   end; so does a pause of 30 seconds
+master PIN #          begin
+1 # PIN #             add an ongoing code
+2 # PIN #             delete the code with this PIN
+3 # OLD # NEW #       give a code another PIN
+4 #                   tell by beeps how many codes there are
+5 # NEW # NEW #       change the master PIN
+*                     end; so does a pause of 30 seconds
 """
 
 from micropython import const
@@ -15,53 +18,61 @@ _PAUSE_MS_MAX = const(30_000)
 NONE = const(0)
 ADD = const(1)
 DELETE = const(2)
-REFUSE = const(3)  # no such command
+CHANGE = const(3)
+COUNT = const(4)
+MASTER = const(5)
+REFUSE = const(6)  # no such command
 
-_OFF = const(0)
-_COMMAND = const(1)
-_ADD_PIN = const(2)
-_DELETE_PIN = const(3)
+_NUMBERS = {
+    ADD: 1,
+    DELETE: 1,
+    CHANGE: 2,
+    COUNT: 0,
+    MASTER: 2,
+}  # that each command takes; commands are actions
 
 
 class Programming:
     def __init__(self):
-        self._state = _OFF
+        self.active = False
+        self._action = NONE  # the command whose numbers are being entered
         self._last_ms = 0
-
-    @property
-    def active(self):
-        return self._state != _OFF
+        self.numbers = []  # what the last action is to be done with
 
     def begin(self, now_ms):
-        self._state = _COMMAND
+        self.active = True
+        self._action = NONE
         self._last_ms = now_ms
 
     def end(self):
-        self._state = _OFF
+        self.active = False
+        self.numbers = []
 
     def touch(self, now_ms):
         """A key was pressed: the pause begins anew."""
         self._last_ms = now_ms
 
     def entered(self, number):
-        """Take an entered number; return the action, to be done with this number as its PIN."""
-        if self._state == _OFF:
+        """Take an entered number; return the action, to be done with `numbers` as PINs."""
+        if not self.active:
             return REFUSE
-        if self._state == _COMMAND:
-            if number == b"1":
-                self._state = _ADD_PIN
-            elif number == b"2":
-                self._state = _DELETE_PIN
-            else:
+        if self._action == NONE:
+            action = number[0] - 48 if len(number) == 1 else NONE
+            if action not in _NUMBERS:
                 return REFUSE
+            self.numbers = []
+            self._action = action
+        else:
+            self.numbers.append(number)
+        if len(self.numbers) < _NUMBERS[self._action]:
             return NONE
-        action = ADD if self._state == _ADD_PIN else DELETE
-        self._state = _COMMAND
+        action = self._action
+        self._action = NONE
         return action
 
     def expire(self, now_ms):
         """End after too long a pause; return True if that happened now."""
         if self.active and ticks_diff(now_ms, self._last_ms) >= _PAUSE_MS_MAX:
-            self._state = _OFF
+            self.end()
             return True
         return False

@@ -65,3 +65,23 @@ def test_exit_button_and_opened_case_are_events_of_the_hub(world: World) -> None
         bench.ask(contact="tamper", active=True)
         world.bridge.event("device.tampered", after=mark)
         assert "no such input" in bench.try_(contact="window", active=True)["error"]
+
+
+def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes_back(world: World) -> None:
+    spare = world.create(code="591024")
+    own = world.create(code="482913")
+    world.seam.access_codes.delete(access_code_id=spare)
+    world.bridge.event("access_code.deleted", spare)
+    with world.keypad.bench() as bench:
+        mark = world.bridge.mark()
+        bench.ask(program="736450")
+        world.bridge.event("access_code.unmanaged.created", after=mark)
+        epoch = device(world)["table_epoch"]
+        bench.ask(contact="reset_jumper", active=True)
+        bench.ask(switch="*", down=True)
+        world.bridge.event("access_code.unmanaged.removed", after=mark)  # after 8 seconds and a restart
+        world.bridge.event("access_code.set_on_device", own, after=mark)
+        assert device(world)["table_epoch"] != epoch
+        assert world.seam.access_codes.unmanaged.list(device_id=world.device_id) == []
+        assert not bench.opens("736450")
+        assert bench.opens("482913")

@@ -31,7 +31,7 @@ class Keypad:
         self.flash = flash or Flash(2 * SEGMENTS)
         self.settings = dict(config.load("not-there.json")[0], strike_ms=STRIKE_MS, **settings)
         tag = pin_tag(DEVICE_KEY, master) if master else bytes(32)
-        identity = Identity(b"devicedv", DEVICE_KEY, tag, [(b"hosthost", bytes(32))])
+        self.identity = Identity(b"devicedv", DEVICE_KEY, tag, [(b"hosthost", bytes(32))])
         self.slots = Slots(
             Log(self.flash, 0, SEGMENTS, SLOT_RECORD_BYTES, lambda: b"slot"), capacity, DEVICE_KEY
         )
@@ -39,7 +39,7 @@ class Keypad:
         self.clock = Clock()
         self.changes = 0
         self.door = Door(
-            identity,
+            self.identity,
             self.slots,
             self.journal,
             self.clock,

@@ -184,71 +184,6 @@ def test_uptime_starts_again_at_32_bits():
     _with_loop(play)
 
 
-def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
-    def play():
-        keypad = Keypad()
-        keypad.enter(MASTER.decode() + "#1#5555#2#5555#*5555#")
-        wanted = [
-            (messages.EV_PROGRAMMING, 0, 0),
-            (messages.EV_SLOT_SET, 0, 1),
-            (messages.EV_SLOT_CLEARED, 0, 1),
-            (messages.EV_DENIED, messages.UNKNOWN_PIN, 0),
-        ]
-        equal(keypad.entries(), wanted)
-        equal((keypad.slots.used, keypad.slots.generation), (0, 2))
-
-    _with_loop(play)
-    equal(_strike, [])
-
-
-def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
-    def play():
-        keypad = Keypad()
-        keypad.enter(MASTER.decode() + "#1#5555#*")
-        keypad.enter("5555#")
-        slot = keypad.slots.find(b"5555")
-        equal((slot.number, slot.flags, slot.maker), (1, messages.ENABLED | messages.FROM_KEYPAD, 0))
-
-    _with_loop(play)
-    equal(_strike, [1, 0])
-
-
-@cases("123", "1234567890123", "99887766", "4711")
-def test_pin_that_cannot_be_added_changes_nothing(pin):
-    # Too short, too long, the master PIN, and one that a slot has.
-    def play():
-        keypad = Keypad()
-        keypad.add(9, b"4711")
-        keypad.enter(MASTER.decode() + "#1#" + pin + "#*")
-        equal((keypad.slots.used, keypad.slots.generation), (1, 1))
-        equal([kind for kind, _, _ in keypad.entries()], [messages.EV_PROGRAMMING])
-
-    _with_loop(play)
-
-
-def test_full_table_takes_no_code_at_the_keypad():
-    def play():
-        keypad = Keypad(capacity=1)
-        keypad.add(9, b"4711")
-        keypad.enter(MASTER.decode() + "#1#5555#*")
-        equal((keypad.slots.used, keypad.slots.find(b"5555")), (1, None))
-
-    _with_loop(play)
-
-
-def test_pause_of_30_seconds_ends_programming():
-    def play():
-        keypad = Keypad()
-        keypad.enter(MASTER.decode() + "#1#")
-        esp32_time.advance(30_000)
-        keypad.door.tick()
-        keypad.enter("5555#")
-        equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.UNKNOWN_PIN))
-        equal(keypad.slots.used, 0)
-
-    _with_loop(play)
-
-
 def test_wrong_pin_counts_before_anyone_can_see_the_refusal():
     # Power that goes at the red light must not win back a try.
     def play():
@@ -379,23 +314,3 @@ def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
         shown.append([(at - seen[0][0], name, level) for at, name, level in seen])
     equal(shown[1], shown[0])
     assert ("strike", 1) in [(name, level) for _, name, level in shown[0]], shown
-
-
-def test_without_a_master_pin_no_entry_opens_local_programming():
-    def play():
-        keypad = Keypad(master=None)
-        for pin in (MASTER.decode(), "0" * 8, "0" * 4):
-            keypad.enter(pin + "#")
-        equal(_kinds(keypad), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
-
-    _with_loop(play)
-
-
-def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
-    def play():
-        keypad = Keypad(programming=0)
-        keypad.enter(MASTER.decode() + "#1#5555#")
-        equal(_kinds(keypad)[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
-        equal(keypad.slots.used, 0)
-
-    _with_loop(play)

@@ -138,3 +138,38 @@ def test_idle_matrix_sleeps_until_a_key_falls():
     before = esp32_time.waits
     equal(_keys(_press("1", 0), rest_ms=3_600_000), "1")
     assert esp32_time.waits - before < 60, "%d wake-ups in an idle hour" % (esp32_time.waits - before)
+
+
+def _long_presses(script):
+    told = []
+    start_ms = esp32_time.now_ms()
+
+    async def play():
+        matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
+        note = lambda key: told.append((key, (esp32_time.now_ms() - start_ms) // 100))  # noqa: E731
+        scanning = asyncio.create_task(matrix.run(lambda key: None, note))
+        await asyncio.sleep_ms(0)
+        for at_ms, key, down in script:
+            await asyncio.sleep_ms(max(start_ms + at_ms - esp32_time.now_ms(), 0))
+            board.switch(key, down)
+        await asyncio.sleep_ms(20_000)
+        for key in KEYS:
+            board.switch(key, False)
+        await asyncio.sleep_ms(100)
+        scanning.cancel()
+
+    esp32_time.run(play())
+    return told
+
+
+@cases(
+    ("held", [(100, "*", True)], [("*", 81)]),
+    ("held in the second try", [(100, "*", True), (7000, "*", False), (7100, "*", True)], [("*", 151)]),
+    ("let go too early", [(100, "*", True), (8000, "*", False)], []),
+    ("two keys", [(100, "*", True), (200, "#", True)], []),
+    ("two keys, then one", [(100, "*", True), (200, "#", True), (5000, "#", False)], [("*", 130)]),
+    ("bouncing once in between", [(100, "*", True), (5000, "*", False), (5030, "*", True)], [("*", 130)]),
+)
+def test_key_held_alone_for_8_seconds_is_told_once(situation):
+    _, script, told = situation
+    equal(_long_presses(script), told)

@@ -2,91 +2,110 @@
 
 import esp32_time
 
-from doorpad_fw.program import ADD, DELETE, NONE, REFUSE, Programming
+from doorpad_fw.program import ADD, CHANGE, COUNT, DELETE, MASTER, NONE, REFUSE, Programming
 
 from cases import equal
 
-OFF, COMMAND, ADD_PIN, DELETE_PIN = "off", "command", "add", "delete"
 PAUSE_MS = 30_000
+
+# How each state is reached: what is entered after the beginning.
+STATES = {
+    "command": (),
+    "add": (b"1",),
+    "delete": (b"2",),
+    "old": (b"3",),
+    "new": (b"3", b"1234"),
+    "master": (b"5",),
+    "again": (b"5", b"1234"),
+}
+
+# What a number does in each state: (state, number, action, numbers that it is to be done with, state then).
+TABLE = (
+    ("off", b"1", REFUSE, [], "off"),
+    ("off", b"4711", REFUSE, [], "off"),
+    ("command", b"0", REFUSE, None, "command"),
+    ("command", b"1", NONE, [], "add"),
+    ("command", b"2", NONE, [], "delete"),
+    ("command", b"3", NONE, [], "old"),
+    ("command", b"4", COUNT, [], "command"),
+    ("command", b"5", NONE, [], "master"),
+    ("command", b"6", REFUSE, None, "command"),
+    ("command", b"9", REFUSE, None, "command"),
+    ("command", b"11", REFUSE, None, "command"),
+    ("command", b"4711", REFUSE, None, "command"),
+    ("add", b"1", ADD, [b"1"], "command"),
+    ("add", b"4711", ADD, [b"4711"], "command"),
+    ("delete", b"2", DELETE, [b"2"], "command"),
+    ("delete", b"4711", DELETE, [b"4711"], "command"),
+    ("old", b"4", NONE, [b"4"], "new"),
+    ("old", b"4711", NONE, [b"4711"], "new"),
+    ("new", b"4711", CHANGE, [b"1234", b"4711"], "command"),
+    ("master", b"4711", NONE, [b"4711"], "again"),
+    ("again", b"4711", MASTER, [b"1234", b"4711"], "command"),
+)
 
 
 def _in_state(state):
     dialogue = Programming()
-    if state != OFF:
+    if state != "off":
         dialogue.begin(0)
-    if state == ADD_PIN:
-        dialogue.entered(b"1")
-    if state == DELETE_PIN:
-        dialogue.entered(b"2")
+        for number in STATES[state]:
+            dialogue.entered(number)
     return dialogue
 
 
-def _state_of(dialogue):
-    if not dialogue.active:
-        return OFF
-    # A number that is no command tells the states apart.
-    return {REFUSE: COMMAND, ADD: ADD_PIN, DELETE: DELETE_PIN}[dialogue.entered(b"9999")]
+def _check_state(dialogue, state, what):
+    """Two further numbers tell the states apart."""
+    wanted = {
+        "off": [REFUSE, REFUSE],
+        "command": [REFUSE, REFUSE],
+        "add": [ADD, REFUSE],
+        "delete": [DELETE, REFUSE],
+        "old": [NONE, CHANGE],
+        "new": [CHANGE, REFUSE],
+        "master": [NONE, MASTER],
+        "again": [MASTER, REFUSE],
+    }
+    equal(dialogue.active, state != "off", what)
+    equal([dialogue.entered(b"9999"), dialogue.entered(b"9999")], wanted[state], what)
 
 
-# (state, input, what it answers, state then). The inputs are below.
-TABLE = (
-    (OFF, "1", REFUSE, OFF),
-    (OFF, "2", REFUSE, OFF),
-    (OFF, "4711", REFUSE, OFF),
-    (OFF, "begin", None, COMMAND),
-    (OFF, "end", None, OFF),
-    (OFF, "short pause", False, OFF),
-    (OFF, "long pause", False, OFF),
-    (OFF, "touch", None, OFF),
-    (COMMAND, "1", NONE, ADD_PIN),
-    (COMMAND, "2", NONE, DELETE_PIN),
-    (COMMAND, "4711", REFUSE, COMMAND),
-    (COMMAND, "begin", None, COMMAND),
-    (COMMAND, "end", None, OFF),
-    (COMMAND, "short pause", False, COMMAND),
-    (COMMAND, "long pause", True, OFF),
-    (COMMAND, "touch", None, COMMAND),
-    (ADD_PIN, "1", ADD, COMMAND),
-    (ADD_PIN, "2", ADD, COMMAND),
-    (ADD_PIN, "4711", ADD, COMMAND),
-    (ADD_PIN, "begin", None, COMMAND),
-    (ADD_PIN, "end", None, OFF),
-    (ADD_PIN, "short pause", False, ADD_PIN),
-    (ADD_PIN, "long pause", True, OFF),
-    (ADD_PIN, "touch", None, ADD_PIN),
-    (DELETE_PIN, "1", DELETE, COMMAND),
-    (DELETE_PIN, "2", DELETE, COMMAND),
-    (DELETE_PIN, "4711", DELETE, COMMAND),
-    (DELETE_PIN, "begin", None, COMMAND),
-    (DELETE_PIN, "end", None, OFF),
-    (DELETE_PIN, "short pause", False, DELETE_PIN),
-    (DELETE_PIN, "long pause", True, OFF),
-    (DELETE_PIN, "touch", None, DELETE_PIN),
+def test_every_number_in_every_state_does_what_the_table_says():
+    for state, number, action, numbers, then in TABLE:
+        dialogue = _in_state(state)
+        what = "%s in %s" % (number, state)
+        equal(dialogue.entered(number), action, what)
+        if numbers is not None:
+            equal(dialogue.numbers, numbers, what)
+        _check_state(dialogue, then, what)
+    equal({row[0] for row in TABLE}, {"off"} | set(STATES))
+
+
+# (input, what it answers when active, when off, state then; None: the same)
+OTHERS = (
+    (lambda dialogue: dialogue.begin(0), None, None, "command"),
+    (lambda dialogue: dialogue.end(), None, None, "off"),
+    (lambda dialogue: dialogue.touch(0), None, None, None),
+    (lambda dialogue: dialogue.expire(PAUSE_MS - 1), False, False, None),
+    (lambda dialogue: dialogue.expire(PAUSE_MS), True, False, "off"),
 )
 
-INPUTS = {
-    "1": lambda dialogue: dialogue.entered(b"1"),
-    "2": lambda dialogue: dialogue.entered(b"2"),
-    "4711": lambda dialogue: dialogue.entered(b"4711"),
-    "begin": lambda dialogue: dialogue.begin(0),
-    "end": lambda dialogue: dialogue.end(),
-    "short pause": lambda dialogue: dialogue.expire(PAUSE_MS - 1),
-    "long pause": lambda dialogue: dialogue.expire(PAUSE_MS),
-    "touch": lambda dialogue: dialogue.touch(0),
-}
+
+def test_every_other_input_in_every_state_does_what_the_table_says():
+    for state in ["off"] + list(STATES):
+        for place, (do, answer, answer_off, then) in enumerate(OTHERS):
+            dialogue = _in_state(state)
+            what = "input %d in %s" % (place, state)
+            equal(do(dialogue), answer_off if state == "off" else answer, what)
+            _check_state(dialogue, then or state, what)
 
 
-def test_every_input_in_every_state_does_what_the_table_says():
-    for state, given, answer, then in TABLE:
-        dialogue = _in_state(state)
-        equal(INPUTS[given](dialogue), answer, "%s in %s" % (given, state))
-        equal(_state_of(dialogue), then, "%s in %s" % (given, state))
-
-
-def test_the_table_holds_every_pair():
-    pairs = [(state, given) for state, given, _, _ in TABLE]
-    equal(set(pairs), {(state, given) for state in (OFF, COMMAND, ADD_PIN, DELETE_PIN) for given in INPUTS})
-    equal(len(pairs), len(set(pairs)))
+def test_dialogue_that_begins_again_forgets_the_command_that_was_begun():
+    dialogue = _in_state("new")
+    dialogue.end()
+    equal(dialogue.numbers, [])
+    dialogue.begin(0)
+    _check_state(dialogue, "command", "after a command was broken off")
 
 
 def test_key_pressed_begins_the_pause_anew_across_the_wrap_of_ticks():

@@ -1,0 +1,92 @@
+"""What local programming does to codes and master PIN. Every change is journaled."""
+
+import sys
+
+from doorpad_link import identity as identities
+from doorpad_link import messages
+
+from doorpad_fw import keys, program
+from doorpad_fw.slots import NO_CODE, Slot
+
+_NO_OP = bytes(8)
+
+
+class LocalCodes:
+    """`door` notes what was done and knows what may be a PIN."""
+
+    def __init__(self, door, identity, slots):
+        self._door = door
+        self._identity = identity
+        self._slots = slots
+
+    def do(self, action, numbers):
+        """Do an action of program.py; return whether it was done."""
+        try:
+            if action == program.ADD:
+                return self._add(numbers[0])
+            if action == program.DELETE:
+                return self._delete(numbers[0])
+            if action == program.CHANGE:
+                return self._change(numbers[0], numbers[1])
+            if action == program.MASTER:
+                return self._change_master(numbers[0], numbers[1])
+        except OSError as error:  # flash, or the file system
+            sys.print_exception(error)
+        return False
+
+    def _is_free(self, pin):
+        return self._door.is_pin(pin) and not self._door.is_master(pin)
+
+    def _put(self, if_version, number, flags, pin, like=None):
+        slot = Slot(
+            number,
+            0,
+            flags | messages.FROM_KEYPAD,
+            like.from_s if like else 0,
+            like.until_s if like else 0,
+            messages.MAKER_KEYPAD,
+            _NO_OP,
+            like.access_code_id if like else NO_CODE,
+            pin,
+        )
+        return self._slots.put(if_version, slot)[0] == messages.OK
+
+    def _add(self, pin):
+        number = self._slots.free_number()
+        if not number or not self._is_free(pin) or not self._put(0, number, messages.ENABLED, pin):
+            return False
+        self._door.note(messages.EV_SLOT_SET, 0, self._slots.get(number))
+        return True
+
+    def _change(self, old, new):
+        slot = self._slots.find(old)
+        if (
+            slot is None
+            or not self._is_free(new)
+            or not self._put(slot.version, slot.number, slot.flags, new, slot)
+        ):
+            return False
+        self._door.note(messages.EV_SLOT_CHANGED, 0, slot)
+        return True
+
+    def _delete(self, pin):
+        slot = self._slots.find(pin)
+        if slot is None:
+            return False
+        if self._slots.clear(slot.number, slot.version, _NO_OP, messages.MAKER_KEYPAD)[0] != messages.OK:
+            return False
+        self._door.note(messages.EV_SLOT_CLEARED, 0, slot)
+        return True
+
+    def _change_master(self, new, again):
+        if new != again or not self._is_free(new) or self._slots.find(new) is not None:
+            return False
+        before = self._identity.master_tag
+        self._identity.master_tag = identities.pin_tag(self._identity.device_key, new)
+        try:
+            keys.store(identities.pack(self._identity))
+        except OSError:
+            self._identity.master_tag = before
+            raise
+        self._door.note(messages.EV_MASTER_CHANGED)
+        return True

@@ -1,0 +1,214 @@
+"""Local programming key by key: what the master PIN's holder can do to codes, and what the journal says of it."""
+
+import esp32_time
+
+import asyncio
+
+import board
+from doorpad_fw import keys, pins
+from doorpad_link import messages
+
+from cases import cases, equal
+from keypad_parts import MASTER, Keypad
+
+HEAP = "400K"
+BEGIN = MASTER.decode() + "#"
+
+_strike = []
+_buzzer = []
+board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
+
+
+def _watch(name, level):
+    if name == "strike":
+        _strike.append(level)
+    if name == "buzzer":
+        _buzzer.append((esp32_time.now_ms(), level))
+
+
+board.watch(_watch)
+
+
+def _with_loop(function):
+    """Run `function()` where tasks can be made, as all of the firmware does."""
+
+    async def run():
+        function()
+        await asyncio.sleep_ms(10_000)  # whatever it began ends
+
+    _strike.clear()
+    esp32_time.run(run())
+
+
+def _kinds(keypad):
+    return [(kind, reason) for kind, reason, _ in keypad.entries()]
+
+
+def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#5555#2#5555#*5555#")
+        wanted = [
+            (messages.EV_PROGRAMMING, 0, 0),
+            (messages.EV_SLOT_SET, 0, 1),
+            (messages.EV_SLOT_CLEARED, 0, 1),
+            (messages.EV_DENIED, messages.UNKNOWN_PIN, 0),
+        ]
+        equal(keypad.entries(), wanted)
+        equal((keypad.slots.used, keypad.slots.generation), (0, 2))
+
+    _with_loop(play)
+    equal(_strike, [])
+
+
+def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#5555#*")
+        keypad.enter("5555#")
+        slot = keypad.slots.find(b"5555")
+        equal((slot.number, slot.flags, slot.maker), (1, messages.ENABLED | messages.FROM_KEYPAD, 0))
+
+    _with_loop(play)
+    equal(_strike, [1, 0])
+
+
+@cases("123", "1234567890123", "99887766", "4711")
+def test_pin_that_cannot_be_added_changes_nothing(pin):
+    # Too short, too long, the master PIN, and one that a slot has.
+    def play():
+        keypad = Keypad()
+        keypad.add(9, b"4711")
+        keypad.enter(MASTER.decode() + "#1#" + pin + "#*")
+        equal((keypad.slots.used, keypad.slots.generation), (1, 1))
+        equal([kind for kind, _, _ in keypad.entries()], [messages.EV_PROGRAMMING])
+
+    _with_loop(play)
+
+
+def test_full_table_takes_no_code_at_the_keypad():
+    def play():
+        keypad = Keypad(capacity=1)
+        keypad.add(9, b"4711")
+        keypad.enter(MASTER.decode() + "#1#5555#*")
+        equal((keypad.slots.used, keypad.slots.find(b"5555")), (1, None))
+
+    _with_loop(play)
+
+
+def test_pause_of_30_seconds_ends_programming():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#1#")
+        esp32_time.advance(30_000)
+        keypad.door.tick()
+        keypad.enter("5555#")
+        equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.slots.used, 0)
+
+    _with_loop(play)
+
+
+def test_without_a_master_pin_no_entry_opens_local_programming():
+    def play():
+        keypad = Keypad(master=None)
+        for pin in (MASTER.decode(), "0" * 8, "0" * 4):
+            keypad.enter(pin + "#")
+        equal(_kinds(keypad), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
+
+    _with_loop(play)
+
+
+def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
+    def play():
+        keypad = Keypad(programming=0)
+        keypad.enter(MASTER.decode() + "#1#5555#")
+        equal(_kinds(keypad)[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.slots.used, 0)
+
+    _with_loop(play)
+
+
+def test_code_given_another_pin_keeps_its_slot_window_and_owner():
+    def play():
+        keypad = Keypad()
+        owner = bytes(range(16))
+        put = [[0, 7, b"4711", 1_800_000_000, 1_800_003_600, 35, b"op-id--1", owner]]
+        equal(keypad.operations.serve(1, messages.OP_PUT, put)[1], [(7, messages.OK, 1)])
+        before = keypad.slots.get(7)
+        keypad.enter(BEGIN + "3#4711#5555#*")
+        slot = keypad.slots.find(b"5555")
+        equal((slot.number, slot.version, slot.maker, slot.op_id), (7, 2, messages.MAKER_KEYPAD, bytes(8)))
+        equal((slot.from_s, slot.until_s, slot.access_code_id), (before.from_s, before.until_s, owner))
+        equal(slot.flags, before.flags | messages.FROM_KEYPAD)
+        equal(keypad.slots.find(b"4711"), None)
+        equal(keypad.entries()[1:], [(messages.EV_SLOT_CHANGED, 0, 7)])
+
+    _with_loop(play)
+
+
+@cases("0815#5555", "4711#123", "4711#1234567890123", "4711#99887766", "4711#2222")
+def test_change_that_cannot_be_done_changes_nothing(numbers):
+    # No such code; too short, too long, the master PIN, the PIN of another code.
+    def play():
+        keypad = Keypad()
+        keypad.add(9, b"4711")
+        keypad.add(10, b"2222")
+        keypad.enter(BEGIN + "3#" + numbers + "#*")
+        equal((keypad.slots.generation, keypad.slots.find(b"4711").number), (2, 9))
+        equal(_kinds(keypad), [(messages.EV_PROGRAMMING, 0)])
+
+    _with_loop(play)
+
+
+# Digits are told by beeps of 0.1 s every 0.3 s, a zero by one of 0.6 s.
+@cases((0, [600]), (3, [100, 100, 100]), (12, [100, 100, 100]), (20, [100, 100, 600]))
+def test_count_of_codes_is_told_by_beeps(case):
+    number, lengths_ms = case
+
+    def play():
+        keypad = Keypad()
+        for n in range(1, number + 1):
+            keypad.add(n, b"%04d" % n)
+        keypad.enter(BEGIN + "4#")
+        _buzzer.clear()
+
+    _with_loop(play)
+    pairs = list(zip(_buzzer[::2], _buzzer[1::2]))
+    equal([off[0] - on[0] for on, off in pairs], lengths_ms)
+    equal([level for _, level in _buzzer], [1, 0] * len(lengths_ms))
+    if number == 12:  # 1, then 2: a longer pause between the digits
+        pauses = [later[0][0] - earlier[1][0] for earlier, later in zip(pairs, pairs[1:])]
+        equal(pauses, [900, 200])
+
+
+def test_new_master_pin_counts_at_once_and_after_a_restart_and_the_old_one_no_more():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "5#24681357#24681357#*")
+        keypad.enter("24681357#*" + BEGIN)
+        wanted = [
+            messages.EV_PROGRAMMING,
+            messages.EV_MASTER_CHANGED,
+            messages.EV_PROGRAMMING,
+            messages.EV_DENIED,
+        ]
+        equal([kind for kind, _, _ in keypad.entries()], wanted)
+        stored = keys.load()
+        keypad.identity.master_tag = stored.master_tag
+        equal((keypad.door.is_master(b"24681357"), keypad.door.is_master(MASTER)), (True, False))
+
+    _with_loop(play)
+
+
+@cases("24681357#24681358", "123#123", "1234567890123#1234567890123", "4711#4711")
+def test_master_pin_that_cannot_be_set_leaves_the_old_one(numbers):
+    # Not twice the same; too short; too long; the PIN of a code.
+    def play():
+        keypad = Keypad()
+        keypad.add(9, b"4711")
+        keypad.enter(BEGIN + "5#" + numbers + "#*")
+        equal(_kinds(keypad), [(messages.EV_PROGRAMMING, 0)])
+        equal(keypad.door.is_master(MASTER), True)
+
+    _with_loop(play)
