@@ -34,7 +34,7 @@ from doorpad_link import messages
 
 _BITS_PER_BYTE = 10
 _FROM_S = 1_760_000_000
-_AT_ONCE = 4  # frames of slots that the bridge sends together: bridge/doorpad/sync/converging.py
+_AT_ONCE = 16  # frames of slots that the bridge sends together: bridge/doorpad/sync/converging.py
 _PIN = "8642"
 _MAX_SLOTS = 4096
 
