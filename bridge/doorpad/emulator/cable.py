@@ -10,9 +10,12 @@ import os
 import pty
 import socket
 import tty
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+
+from doorpad.emulator.faults import Faults, Spoiler
 
 _READ_BYTES = 4096
 _BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
@@ -39,6 +42,8 @@ class _Wire:
         self._byte_s = _BITS_PER_BYTE / baud if baud else 0.0
         self._give = give
         self._on_room = on_room  # called when it was full and is no longer
+        self._is_paused = False
+        self.spoiler: Spoiler | None = None
         self._waiting = bytearray()
         self._carried_at = 0.0  # when the newest byte that was given out had passed the line
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +54,7 @@ class _Wire:
         return len(self._waiting) >= _WAITING_BYTES_MAX
 
     def put(self, data: bytes) -> None:
-        if not self._byte_s:
+        if not self._byte_s and not self._is_paused:
             self._pass(data)
             return
         if self._timer is None:
@@ -61,11 +66,31 @@ class _Wire:
         """Forget what has not arrived yet."""
         was_full = self.is_full
         self._waiting.clear()
+        self._stop_timer()
+        self._is_paused = False
+        if was_full:
+            self._on_room()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if was_full:
-            self._on_room()
+
+    def _pause(self, pause_ms: int) -> None:
+        self._stop_timer()
+        self._is_paused = True
+        self._timer = asyncio.get_running_loop().call_later(pause_ms / 1000, self._resume)
+
+    def _resume(self) -> None:
+        self._timer = None
+        self._is_paused = False
+        if self._byte_s:
+            self._carried_at = asyncio.get_running_loop().time()
+            self._wait()
+        elif self._waiting:
+            data = bytes(self._waiting)
+            self.clear()
+            self._pass(data)
 
     def _wait(self) -> None:
         if self._waiting and self._timer is None:
@@ -87,7 +112,13 @@ class _Wire:
 
     def _pass(self, data: bytes) -> None:
         self.carried_bytes += len(data)
-        self._give(data)
+        if self.spoiler is None:
+            self._give(data)
+            return
+        if spoilt := self.spoiler.spoil(data):
+            self._give(spoilt)
+        if pause_ms := self.spoiler.pause_ms(data):
+            self._pause(pause_ms)
 
 
 class Cable:
@@ -117,6 +148,18 @@ class Cable:
     def carried(self) -> tuple[int, int]:
         """How many bytes have arrived at the keypad's end, and at the hub's."""
         return self._to_keypad.carried_bytes, self._to_hub.carried_bytes
+
+    def spoil(self, faults: Faults) -> None:
+        """Be a bad cable from now on, or with `Faults()` a good one again."""
+        good = faults == Faults(seed=faults.seed)
+        self._to_keypad.spoiler = None if good else Spoiler(faults, "to keypad")
+        self._to_hub.spoiler = None if good else Spoiler(faults, "to hub")
+
+    @property
+    def harm(self) -> dict[str, int]:
+        """How often each fault was done since the cable became bad."""
+        spoilers = filter(None, (self._to_keypad.spoiler, self._to_hub.spoiler))
+        return dict(sum((spoiler.harm for spoiler in spoilers), Counter()))
 
     def connect_keypad(self, keypad: socket.socket | None) -> None:
         """Take the keypad's end, or let go of it (None) when the keypad has no power."""

@@ -8,6 +8,8 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 4, "unprogram": "4711"}                  delete one
     {"id": 5, "about": true}                        -> serial, name, pid, cable, carried (bytes that have
                                                     arrived at the keypad, and at the hub)
+    {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
+                                                    -> harm: how often each fault was done until now
     and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash
     (firmware/emulator/bench.py).
 
@@ -24,6 +26,7 @@ from typing import Any
 
 from doorpad.emulator.cable import Plug
 from doorpad.emulator.commission import EmulatedKeypad
+from doorpad.emulator.faults import Faults, FaultsImpossible
 from doorpad.emulator.keypad import BenchError, RunningKeypad
 
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
@@ -109,6 +112,13 @@ class ControlServer:
         match request:
             case {"cable": state}:
                 self.keypad.cable.set(Plug(state))
+            case {"faults": dict(chances)}:
+                harm = self.keypad.cable.harm
+                try:
+                    self.keypad.cable.spoil(Faults(**chances))
+                except (TypeError, FaultsImpossible) as error:
+                    raise ValueError(str(error)) from error
+                return {"harm": harm}
             case {"power": "on" | "off" as state}:
                 await self.keypad.power(state == "on")
             case {"program": str(code)}:

@@ -1,0 +1,113 @@
+"""What a bad cable does to the bytes that pass it: seeded, counted, and nothing unless it is asked for."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, fields
+
+from doorpad.errors import DoorpadError, NextStep
+
+_PAUSE_MS = (45, 400)  # as a flash erase stops a receiver: typical, and the worst
+
+
+class FaultsImpossible(DoorpadError):
+    """Faults were asked for that no cable has."""
+
+    next_step = NextStep.CHANGE_REQUEST
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Chances, 0.0 to 1.0, both ways alike. `seed` decides every one of them.
+
+    Attributes:
+        flip: of each bit, to arrive as the other.
+        drop, insert, double: of each byte, to be lost, to have a random one before it, to come twice.
+        lose_frame, repeat_frame: of each frame, to be lost whole, to come once more right behind itself.
+        pause: of each zero byte, to be followed by 45 to 400 ms in which nothing arrives.
+    """
+
+    seed: int = 0
+    flip: float = 0.0
+    drop: float = 0.0
+    insert: float = 0.0
+    double: float = 0.0
+    lose_frame: float = 0.0
+    repeat_frame: float = 0.0
+    pause: float = 0.0
+
+    def __post_init__(self) -> None:
+        for chance in fields(self)[1:]:
+            value = getattr(self, chance.name)
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise FaultsImpossible(f"{chance.name} is a chance from 0 to 1, not {value!r}")
+
+
+class Spoiler:
+    """One direction of a bad cable. `harm`: how often each fault was done."""
+
+    def __init__(self, faults: Faults, direction: str) -> None:
+        self._faults = faults
+        # A generator for each kind: then how the bytes are cut into calls changes nothing.
+        self._random = {
+            it.name: random.Random(f"{direction} {it.name} {faults.seed}")  # noqa: S311 - a cable is no secret
+            for it in fields(faults)[1:]
+        }
+        self._frame = bytearray()  # what has passed of the frame that is under way
+        self._losing = False
+        self.harm: Counter[str] = Counter()
+
+    def _hits(self, name: str) -> bool:
+        if self._random[name].random() >= getattr(self._faults, name):
+            return False
+        self.harm[name] += 1
+        return True
+
+    def pause_ms(self, data: bytes) -> int:
+        """How long nothing may arrive after these bytes; mostly 0."""
+        if not self._faults.pause or not sum(self._hits("pause") for _ in range(data.count(0))):
+            return 0
+        return self._random["pause"].randint(*_PAUSE_MS)
+
+    def spoil(self, data: bytes) -> bytes:
+        """Return what arrives of `data`, which goes on where the last call ended."""
+        if self._faults.lose_frame or self._faults.repeat_frame:
+            data = self._by_frame(data)
+        if self._faults.drop or self._faults.insert or self._faults.double:
+            data = self._by_byte(data)
+        if self._faults.flip:
+            data = self._by_bit(data)
+        return data
+
+    def _by_frame(self, data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            if byte:
+                if not self._frame:
+                    self._losing = self._hits("lose_frame")
+                self._frame.append(byte)
+                if not self._losing:
+                    out.append(byte)
+            else:
+                out.append(0)
+                if self._frame and not self._losing and self._hits("repeat_frame"):
+                    out += self._frame + b"\0"
+                self._frame.clear()
+        return bytes(out)
+
+    def _by_byte(self, data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            if self._hits("insert"):
+                out.append(self._random["insert"].randrange(256))
+            if not self._hits("drop"):
+                out.append(byte)
+                if self._hits("double"):
+                    out.append(byte)
+        return bytes(out)
+
+    def _by_bit(self, data: bytes) -> bytes:
+        out = bytearray(data)
+        for place in range(8 * len(out)):
+            if self._hits("flip"):
+                out[place // 8] ^= 1 << place % 8
+        return bytes(out)
