@@ -50,7 +50,8 @@ def test_requests_over_a_bad_cable_take_effect_once(seed, together):
         first_seen = list(dict.fromkeys(world.keypad.effects))
         assert first_seen == sorted(first_seen), "an older request took effect after a newer one"
     assert set(world.harm) == {"lose", "flip", "duplicate", "reorder", "truncate"}, world.harm
-    if not world.losses:  # else a late AUTH of an earlier attempt may look forged; no serial line delivers one
+    # After a loss a late AUTH of an earlier attempt may look forged; no serial line delivers one.
+    if not world.losses:
         assert world.keypad.session.forged == 0, "noise was taken for an attack"
 
 

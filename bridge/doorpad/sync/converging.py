@@ -29,8 +29,8 @@ from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX, Timing
 log = logging.getLogger(__name__)
 
 _SLOT_MAX = 4096
-# Frames of one step: the link keeps the keypad's window filled with them, and the line rests only between steps. More
-# would keep a deletion waiting: these take 1.3 s at 115,200 baud.
+# Frames of one step: the link keeps the keypad's window filled with them, and the line rests only between steps.
+# More would keep a deletion waiting: these take 1.3 s at 115,200 baud.
 _WRITES_MAX = 16 * operations.PUTS_MAX
 
 
