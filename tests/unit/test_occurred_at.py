@@ -18,6 +18,7 @@ STATE = KeypadState(
     boot=5,
     uptime_ms=100_000,
     health=0,
+    root=bytes(8),
 )
 ENTRY = JournalRecord(
     sequence=9,
