@@ -170,14 +170,18 @@ def session_keys(question):
 
 
 def device_answers(question):
-    """What a keypad with these ids, key and random numbers answers to each of the frames."""
+    """What a keypad with these ids, key and random numbers answers to each of the frames.
+
+    `results`, if given: status and result of each request done; else `status` and the arguments.
+    """
+    results = _value(question.get("results", []))
     session = DeviceSession(
         _bytes(question["device_id"]),
         _bytes(question["boot_id"]),
         [(_bytes(question["host_id"]), _bytes(question["psk"]))],
         _value(question["capabilities"]),
         lambda size: _bytes(question["random"])[:size],
-        lambda maker, op, body: (question["status"], body),
+        lambda maker, op, body: results.pop(0) if results else (question["status"], body),
     )
     answers = [_hex(session.receive(_bytes(wire), 1000)) for wire in question["frames"]]
     return answers + [_hex(session.hint(*question["hint"])), session.is_open, session.forged]
