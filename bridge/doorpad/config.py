@@ -31,16 +31,21 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     data: str
     listen: str = "127.0.0.1:8117"
+    private_webhooks: bool = False
     timing: Timing = Timing()
     keypad: list[KeypadConfig] = []
 
 
 class Config(msgspec.Struct, kw_only=True, frozen=True):
-    """`host` and `port`: where the API listens; port 0 takes a free one."""
+    """`host` and `port`: where the API listens; port 0 takes a free one.
+
+    `private_webhooks`: events may also be posted to addresses that are not public.
+    """
 
     data: Path
     host: str
     port: int
+    private_webhooks: bool
     timing: Timing
     keypads: list[KeypadConfig]
 
@@ -70,4 +75,11 @@ def load(path: Path) -> Config:
         if keypad.baud <= 0:
             raise ConfigError(f"{path}: baud is {keypad.baud}, not a positive number")
     folder = path.parent
-    return Config(data=folder / file.data, host=host, port=int(port), timing=file.timing, keypads=file.keypad)
+    return Config(
+        data=folder / file.data,
+        host=host,
+        port=int(port),
+        private_webhooks=file.private_webhooks,
+        timing=file.timing,
+        keypads=file.keypad,
+    )

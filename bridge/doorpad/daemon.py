@@ -3,20 +3,23 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from doorpad import keyring
 from doorpad.api.app import create_app
+from doorpad.api.events import event_object
 from doorpad.api.keys import ApiKeys, add_key, generate_key
 from doorpad.api.server import Server
 from doorpad.config import Config
 from doorpad.emulator.bench import BenchClient
 from doorpad.emulator.keypad import BenchError
 from doorpad.errors import BenchUnavailable
+from doorpad.events.delivery import Deliverer
 from doorpad.events.log import EventFeed
+from doorpad.events.posting import Poster
 from doorpad.link.connection import LinkStatistics
 from doorpad.link.operations import KeypadStatistics
 from doorpad.store.database import Database
@@ -106,7 +109,12 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             bench=Benches(controls),
             now_ms=_now_ms,
             feed=feed,
+            private_webhooks=config.private_webhooks,
         )
+        poster = Poster(private_allowed=config.private_webhooks)
+        undo.push_async_callback(poster.close)
+        deliverer = Deliverer(database, feed, poster, event_object, _now_ms)
+        await undo.enter_async_context(_running(deliverer.run()))
         server = Server(app, host=config.host, port=config.port)
         await server.start()
         undo.push_async_callback(server.stop)
@@ -136,6 +144,18 @@ def _first_api_key(data: Path) -> str | None:
 
 
 @contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work in the background for as long as the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
 async def _forward_events(feed: EventFeed, tell: Tell) -> AsyncIterator[None]:
     async def forward() -> None:
         async for event in subscription:
@@ -152,10 +172,5 @@ async def _forward_events(feed: EventFeed, tell: Tell) -> AsyncIterator[None]:
             )
 
     with feed.subscribe() as subscription:
-        task = asyncio.create_task(forward())
-        try:
+        async with _running(forward()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

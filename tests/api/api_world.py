@@ -61,7 +61,7 @@ class Hands:
 class World:
     """The API and everything around it."""
 
-    def __init__(self, database: Database, key: str, keys: ApiKeys) -> None:
+    def __init__(self, database: Database, key: str, keys: ApiKeys, *, private_webhooks: bool = True) -> None:
         self.database = database
         self.key = key
         self.now_ms = NOW_MS
@@ -77,6 +77,7 @@ class World:
                 bench=self.hands,
                 now_ms=lambda: self.now_ms,
                 feed=self.feed,
+                private_webhooks=private_webhooks,
             )
         )
 

@@ -22,11 +22,6 @@ NOT_SERVED = {
     "/connected_accounts/delete",
     "/connected_accounts/simulate/disconnect",
     "/devices/delete",
-    "/webhooks/create",
-    "/webhooks/delete",
-    "/webhooks/get",
-    "/webhooks/list",
-    "/webhooks/update",
 }
 
 

@@ -24,6 +24,7 @@ from doorpad.api import (
     not_possible,
     simulate,
     unmanaged,
+    webhooks,
 )
 from doorpad.api.errors import ApiError, from_status, internal
 from doorpad.api.gate import Gate, request_id
@@ -48,6 +49,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *device_changes.OPERATIONS,
     *not_possible.OPERATIONS,
     *events.OPERATIONS,
+    *webhooks.OPERATIONS,
     *attempts.OPERATIONS,
     *installation.OPERATIONS,
 )
@@ -65,14 +67,23 @@ def create_app(
     bench: Bench,
     now_ms: Callable[[], int],
     feed: EventFeed,
+    private_webhooks: bool = False,
 ) -> ASGIApp:
     """The API as an ASGI application.
 
     Args:
         now_ms: the hub's clock, Unix milliseconds.
         feed: of the same database; tells when a code typed at a keypad has been read back.
+        private_webhooks: whether a webhook may be at an address that is not public.
     """
-    service = Service(database=database, changes=changes, bench=bench, feed=feed, now_ms=now_ms)
+    service = Service(
+        database=database,
+        changes=changes,
+        bench=bench,
+        feed=feed,
+        now_ms=now_ms,
+        private_webhooks=private_webhooks,
+    )
     repeats = Repeats(now_ms)
     public = about.handlers(OPERATIONS, database)
     app = Litestar(
@@ -94,8 +105,9 @@ def _handler(operation: AnyOperation, service: Service, repeats: Repeats) -> HTT
         async def answer() -> dict[str, Any]:
             return {**await operation.run(service, params), "ok": True}
 
-        if request.method == "PUT":
-            reply = await repeats.once(operation.path.encode() + b"\0" + body, answer)
+        if request.method in operation.once:
+            said = b"\0".join((operation.path.encode(), request.scope["query_string"], body))
+            reply = await repeats.once(said, answer)
         else:
             reply = await answer()
         pagination = reply.get("pagination")

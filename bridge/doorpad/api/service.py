@@ -54,6 +54,7 @@ class Service:
     bench: Bench
     feed: EventFeed
     now_ms: Callable[[], int]
+    private_webhooks: bool = False  # whether a webhook may be at an address that is not public
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Operation(Generic[P]):
     run: Callable[[Service, P], Awaitable[Reply]]
     summary: str
     replies: Mapping[str, Any]
+    once: tuple[Verb, ...] = ("PUT",)  # verbs whose repetition within a minute is answered as the first
 
 
 AnyOperation = Operation[Any]

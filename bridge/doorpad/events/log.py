@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from sqlalchemy import exists, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store.database import Database
-from doorpad.store.schema import Event
+from doorpad.store.schema import Delivery, Event, Webhook
 
 _RECORDED = "doorpad_recorded"  # where a session keeps the events of its transaction
 
@@ -69,8 +70,22 @@ async def record(
     )
     if inserted is None:
         return False
+    await _put_in_outbox(session, inserted, event)
     session.info.setdefault(_RECORDED, []).append(event)
     return True
+
+
+async def _put_in_outbox(session: AsyncSession, seq: int, event: LoggedEvent) -> None:
+    """For every webhook that wants the event, in its transaction: none is lost between log and delivery."""
+    named = func.json_each(Webhook.event_types).table_valued("value")
+    wanting = select(
+        Webhook.webhook_id, literal(seq), literal(event.device_id), literal(0), literal(event.created_at_ms)
+    ).where(
+        Webhook.disabled_at_ms.is_(None),
+        exists(select(1).select_from(named).where(named.c.value.in_(("*", event.event_type)))),
+    )
+    columns = ["webhook_id", "seq", "device_id", "attempts", "next_at_ms"]
+    await session.execute(insert(Delivery).from_select(columns, wanting))
 
 
 class Subscription:

@@ -192,3 +192,30 @@ class ActionAttempt(Base):
     finished: Mapped[Literal["success", "error"] | None] = mapped_column(String)
     error_type: Mapped[str | None] = mapped_column(String)
     error_message: Mapped[str | None] = mapped_column(String)
+
+
+class Webhook(Base):
+    """Who wants to be told of events."""
+
+    __tablename__ = "webhooks"
+
+    webhook_id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    url: Mapped[str] = mapped_column(String)
+    secret: Mapped[str] = mapped_column(String)  # needed in the clear: each delivery is signed with it
+    event_types: Mapped[list[str]] = mapped_column(JSON)  # ["*"]: all
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    disabled_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # its receiver said that it is gone
+
+
+class Delivery(Base):
+    """The outbox: an event that a webhook has not acknowledged yet. Acknowledged ones are deleted."""
+
+    __tablename__ = "deliveries"
+
+    webhook_id: Mapped[str] = mapped_column(_UUID, ForeignKey("webhooks.webhook_id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False
+    )
+    device_id: Mapped[str | None] = mapped_column(_UUID)  # of the event: within a device the order is kept
+    attempts: Mapped[int]
+    next_at_ms: Mapped[int] = mapped_column(BigInteger)
