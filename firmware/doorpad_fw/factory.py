@@ -32,9 +32,13 @@ def is_due():
     return _DUE in os.listdir()
 
 
-def work(partition, blocks, identity):
-    """Do it: erase the first `blocks` of flash, forget settings and master PIN. Then journal it, and call `done`."""
+def work(partition, blocks, identity, feed):
+    """Do it: erase the first `blocks` of flash, forget settings and master PIN. Then journal it, and call `done`.
+
+    `feed()` feeds the watchdog: the erases take longer than it waits.
+    """
     for block in range(blocks):
+        feed()
         partition.ioctl(_IOCTL_ERASE, block)
     identity.master_tag = bytes(32)
     keys.store(identities.pack(identity))

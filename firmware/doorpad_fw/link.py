@@ -30,6 +30,8 @@ class Link:
         self._slots = slots
         self._journal = journal
         self._changed = asyncio.Event()
+        self._hinted = (0, 0)  # generation and head of the last hint
+        self.turns = 0  # counts what this end does by itself, and wraps
         self._bytes_in = 0
         self._bytes_out = 0
         self._identity = identity
@@ -66,7 +68,7 @@ class Link:
         self._session.following = None
 
     def changed(self):
-        """Tell the host, when it can be told, that table or journal moved on."""
+        """Tell the host, when it can be told, that table or journal moved on. Without news it is told nothing."""
         self._changed.set()
 
     async def run(self, uart):
@@ -98,7 +100,12 @@ class Link:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            out = self._session.hint(self._slots.generation, self._journal.head)
+            self.turns = (self.turns + 1) & 0xFFFF
+            state = (self._slots.generation, self._journal.head)
+            if state == self._hinted:
+                continue
+            self._hinted = state
+            out = self._session.hint(*state)
             if out:
                 writer.write(out)
                 unsent.set()

@@ -8,6 +8,7 @@ import sys
 from doorpad_link import messages
 from esp32 import Partition
 from machine import UART, reset, reset_cause
+from time import ticks_ms
 
 from doorpad_fw import config, factory, health, keys, pins
 from doorpad_fw.clock import Clock
@@ -22,6 +23,7 @@ from doorpad_fw.operations import Operations
 from doorpad_fw.outputs import Outputs
 from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
 from doorpad_fw.slots import Slots
+from doorpad_fw.watchdog import Watchdog
 
 _PARTITION = "slots"
 _IOCTL_BLOCK_COUNT = 4
@@ -44,22 +46,26 @@ def _long_press(key):
         reset()
 
 
-async def _tick(door, inputs):
+async def _tick(door, inputs, matrix, link, watchdog):
     while True:
         await asyncio.sleep_ms(1000)
         door.tick()
+        watchdog.look(matrix.scans, link.turns, ticks_ms())
         inputs.look()
+        matrix.nudge()
+        link.changed()
         gc.collect()
 
 
 async def _run(settings):
     asyncio.get_event_loop().set_exception_handler(_on_exception)
+    watchdog = Watchdog()
     identity = keys.load()
     partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
     half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
     reset_due = factory.is_due()
     if reset_due:
-        factory.work(partition, half, identity)
+        factory.work(partition, half, identity, watchdog.feed)
         settings = config.load()[0]
     slot_log = Log(partition, 0, half, SLOT_RECORD_BYTES, _new_epoch)
     slots = Slots(slot_log, settings["slots"], identity.device_key)
@@ -92,7 +98,10 @@ async def _run(settings):
     )
     gc.collect()
     await asyncio.gather(
-        matrix.run(door.key, _long_press), inputs.run(door.input), link.run(uart), _tick(door, inputs)
+        matrix.run(door.key, _long_press),
+        inputs.run(door.input),
+        link.run(uart),
+        _tick(door, inputs, matrix, link, watchdog),
     )
 
 

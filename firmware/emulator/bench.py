@@ -8,10 +8,12 @@
     {"id": 5, "heap": true}              -> free and allocated bytes after a collection
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
+    {"id": 9, "hang": true}              let the program hang, interrupts and all, as after a fault
     {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
 Every line is answered with its id: {"id": 1, "ok": true, ...} or {"id": 1, "error": "..."}. Changes of outputs
-come unasked: {"output": "strike", "level": 1, "ticks_ms": 1234, "unix_s": 1760000000}.
+come unasked: {"output": "strike", "level": 1, "ticks_ms": 1234, "unix_s": 1760000000}. So does what the host plays
+in place of the board: {"watchdog_ms": 8000} at each feeding, {"pulse": "strike", "ms": 5000, "level": 0} before one.
 """
 
 import asyncio
@@ -45,6 +47,7 @@ class _Bench:
         self._finger = asyncio.Lock()
         self._unsent = asyncio.Event()
         board.watch(self._output)
+        board.on_tell(self._tell)
 
     def _send(self, message):
         self._writer.write(json.dumps(message).encode() + b"\n")
@@ -57,15 +60,13 @@ class _Bench:
             self._unsent.clear()
             await self._writer.drain()
 
+    def _tell(self, message):
+        message["ticks_ms"] = time.ticks_ms()
+        message["unix_s"] = time.time() + _UNIX_OF_2000
+        self._send(message)
+
     def _output(self, name, level):
-        self._send(
-            {
-                "output": name,
-                "level": level,
-                "ticks_ms": time.ticks_ms(),
-                "unix_s": time.time() + _UNIX_OF_2000,
-            }
-        )
+        self._tell({"output": name, "level": level})
 
     async def _bounce(self, key, down):
         began_ms = time.ticks_ms()
@@ -97,6 +98,9 @@ class _Bench:
             time.skew(request["skew_s"])
         elif "freeze" in request:
             time.freeze(request["freeze"])
+        elif "hang" in request:
+            while True:
+                pass
         elif "heap" in request:
             gc.collect()
             return {"free": gc.mem_free(), "allocated": gc.mem_alloc()}

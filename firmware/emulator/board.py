@@ -10,11 +10,22 @@ _closed = set()  # (row pin, column pin) of the keys that are down
 _falling = {}  # column pin -> handler
 _changing = {}  # input pin -> handler
 _watchers = []
+_hosts = []
 
 
 def watch(callback):
     """Have `callback(name, level)` called at every change of a named output."""
     _watchers.append(callback)
+
+
+def on_tell(callback):
+    """Have `callback(message)` called with what the board's host must know to play its part of the hardware."""
+    _hosts.append(callback)
+
+
+def tell(message):
+    for callback in _hosts:
+        callback(message)
 
 
 def drive(pin, level):

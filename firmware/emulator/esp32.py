@@ -3,6 +3,9 @@
 import asyncio
 import os
 
+import board
+from wiring import OUTPUTS
+
 _IMAGE = "flash.bin"
 _BLOCK_BYTES = 4096
 _IOCTL_BLOCK_COUNT = 4
@@ -97,7 +100,10 @@ class NVS:
 
 
 class RMT:
-    """Plays one pulse; the level returns to idle at its end whatever the firmware does meanwhile."""
+    """Plays one pulse; the level returns to idle at its end whatever the firmware does meanwhile.
+
+    The board's host plays the end as well, should this process hang (bridge/doorpad/emulator/hardware.py).
+    """
 
     def __init__(self, channel, *, pin, clock_div, idle_level):
         self._pin = pin
@@ -112,6 +118,8 @@ class RMT:
         if self._playing:  # the port would stand still here until the pulse before has ended
             raise RuntimeError("a pulse is being played")
         self._playing = True
+        total_ms = sum(durations) * 1000 // self._tick_hz
+        board.tell({"pulse": OUTPUTS[self._pin.number], "ms": total_ms, "level": int(self._idle)})
         asyncio.create_task(self._play(list(zip(durations, data))))
         self._pin.value(data[0])
 

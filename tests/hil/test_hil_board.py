@@ -1,15 +1,20 @@
 """What a keypad notices about itself and around its door, as far as the hub sees it."""
 
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from doorpad_link import messages
 from hil_world import Bench, World, running
+
+FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("board"), timing="poll_s = 0.5\noffline_s = 1.0") as world:
+    with running(tmp_path_factory.mktemp("board"), timing=FAST) as world:
         yield world
 
 
@@ -85,3 +90,36 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
         assert world.seam.access_codes.unmanaged.list(device_id=world.device_id) == []
         assert not bench.opens("736450")
         assert bench.opens("482913")
+
+
+def boots(world: World) -> list[int]:
+    """Reset causes of the keypad's starts, out of its flash: 48-byte records in 4 KiB blocks of the upper half."""
+    image = (folder(world) / "flash.bin").read_bytes()
+    found = []
+    for at in range(len(image) // 2, len(image), 4096):
+        for record in (image[at + 48 * n : at + 48 * (n + 1)] for n in range(1, 85)):
+            sequence, kind, reason = struct.unpack_from("<I4xBB", record)
+            if zlib.crc32(record[:44]) == int.from_bytes(record[44:], "little") and kind == messages.EV_BOOT:
+                found.append((sequence, reason))
+    return [reason for _, reason in sorted(found)]
+
+
+def test_program_that_hangs_during_the_pulse_is_ended_and_the_strike_falls_back_before(world: World) -> None:
+    """Goal: neither the end of the pulse nor that of a hang needs the program."""
+    world.create(code="111333")
+    settings = folder(world) / "config.json"
+    with world.keypad.bench() as bench:
+        restart(world, bench, lambda: settings.write_text('{"strike_ms": 1000}'))
+        mark, place = world.bridge.mark(), len(bench.outputs)
+        bench.ask(press="111333#")
+        on = bench.see("strike", 1, after=place)
+        answer = bench.try_(hang=True)  # comes when the watchdog has ended the process
+        assert "lost its power" in answer["error"]
+        changes = [(it.level, it.ticks_ms) for it in bench.outputs[place:] if it.name == "strike"]
+        assert [level for level, _ in changes][:2] == [1, 0]
+        assert 990 <= changes[1][1] - on.ticks_ms < 6000, (
+            changes
+        )  # by the pulse, long before the watchdog's 8 s
+        world.bridge.link("online", world.device_id, after=mark)
+        assert boots(world)[-2:] == [1, 3]  # power-on, then watchdog, as MicroPython numbers them
+        assert bench.opens("111333")

@@ -10,7 +10,7 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
                                                     arrived at the keypad, and at the hub)
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
-    and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash
+    and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash, hang
     (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
@@ -32,7 +32,7 @@ from doorpad.emulator.keypad import BenchError, RunningKeypad
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 OnOutput = Callable[[EmulatedKeypad, dict[str, Any]], None]
 
-_ON_BOARD = ("press", "switch", "contact", "skew_s", "freeze", "heap", "cut_at", "flash")
+_ON_BOARD = ("press", "switch", "contact", "skew_s", "freeze", "heap", "cut_at", "flash", "hang")
 
 
 def socket_path(keypad: EmulatedKeypad) -> Path:

@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 from doorpad.emulator import runtime
 from doorpad.emulator.cable import Cable, Plug
 from doorpad.emulator.commission import EmulatedKeypad
+from doorpad.emulator.hardware import Hardware
 from doorpad.errors import DoorpadError, NextStep
 
 _POWER_ON_RESET = 1  # as `machine.reset_cause()` numbers them
 _SOFTWARE_RESET = 2
+_WATCHDOG_RESET = 3
 _EXIT_RESET = 42  # the process ends with this code when the firmware asks for a reset
 _RESTART_S_MIN = 0.05
 _RESTART_S_MAX = 5.0
@@ -76,6 +78,7 @@ class RunningKeypad:
         self._ids = itertools.count(1)
         self._power = asyncio.Event()
         self._running = asyncio.Event()
+        self._bitten = False  # the last run was ended by the watchdog
         self._supervisor: asyncio.Task[None] | None = None
 
     @property
@@ -163,6 +166,8 @@ class RunningKeypad:
                 began = time.monotonic()
                 code = await self._run_once(cause)
                 cause = _SOFTWARE_RESET if code == _EXIT_RESET else _POWER_ON_RESET
+                if self._bitten:
+                    cause = _WATCHDOG_RESET
                 if time.monotonic() - began >= _STEADY_S:
                     pause_s = _RESTART_S_MIN
                 await asyncio.sleep(pause_s)
@@ -202,15 +207,18 @@ class RunningKeypad:
                 start_new_session=True,  # a Ctrl-C in the terminal is for the one who runs the keypads
             )
         self._process = process
+        self._bitten = False
+        hardware = Hardware(self._bite, self._on_output)
         self.cable.connect_keypad(link)
         reader, writer = await asyncio.open_connection(sock=control)
         self._writer = writer
         self._running.set()
         try:
-            await self._read(reader)
+            await self._read(reader, hardware)
             return await process.wait()
         finally:
             self._running.clear()
+            hardware.lose_power()
             self._writer = None
             writer.close()
             for answer in self._waiting.values():
@@ -222,11 +230,16 @@ class RunningKeypad:
                 await process.wait()
             self._process = None
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    def _bite(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._bitten = True
+            self._process.kill()
+
+    async def _read(self, reader: asyncio.StreamReader, hardware: Hardware) -> None:
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 message = json.loads(line)
-                if "output" in message:
-                    self._on_output(message)
+                if "id" not in message:
+                    hardware.take(message)
                 elif (answer := self._waiting.get(message["id"])) is not None and not answer.done():
                     answer.set_result(message)

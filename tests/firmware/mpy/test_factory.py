@@ -38,7 +38,7 @@ def _used_keypad():
 def _restart(flash):
     """What main.py does first; returns the table."""
     if factory.is_due():
-        factory.work(flash, SEGMENTS, keys.load())
+        factory.work(flash, SEGMENTS, keys.load(), lambda: None)
         factory.done()
     return _mount(flash)
 
