@@ -129,11 +129,24 @@ async def test_simulated_code_is_typed_and_answered_once_it_was_read_back(
     assert await seam.access_codes.unmanaged.get(access_code_id=code.access_code_id) == code
 
 
-@pytest.mark.parametrize(("link_state", "word"), [("online", "refused"), ("disconnected", "not connected")])
+@pytest.mark.parametrize(
+    ("link_state", "wait_s", "word"),
+    [
+        ("online", 0.0, "refused"),
+        ("resuming", 0.0, "not connected"),
+        ("disconnected", 3_600.0, "not connected"),  # answered at once: nothing could come
+        ("offline", 3_600.0, "not connected"),
+    ],
+)
 async def test_simulated_code_that_does_not_appear_says_why(
-    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, link_state: str, word: str
+    world: World,
+    http: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    link_state: str,
+    wait_s: float,
+    word: str,
 ) -> None:
-    monkeypatch.setattr(simulate, "_APPEARS_S", 0.0)
+    monkeypatch.setattr(simulate, "_APPEARS_S", wait_s)
     device_id = await world.add_device(link_state=link_state)
     response = await http.post(
         "/access_codes/simulate/create_unmanaged_access_code",

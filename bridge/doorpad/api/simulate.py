@@ -83,6 +83,8 @@ async def _create_unmanaged(service: Service, params: CreateUnmanagedParams) -> 
         await check_free(session, device_id, params.code, None, None, now_s=now_s)
     with service.feed.subscribe() as events:  # before the keys, so that the code cannot be missed
         await _with_hands(device_id, service.bench.program_code(device_id, params.code))
+        if not await _may_appear(service, params.device_id):
+            raise await _not_appeared(service, params.device_id)
         try:
             async with asyncio.timeout(_APPEARS_S):
                 return {"access_code": await _appeared(service, events, device_id, params)}
@@ -105,6 +107,13 @@ async def _appeared(
                 (rows,) = await code_rows(session, [code])
                 return unmanaged_access_code_object(hub, rows)
     raise AssertionError("a subscription has no end")
+
+
+async def _may_appear(service: Service, device_id: UUID) -> bool:
+    """Whether the keypad can tell of what was typed there: of one that is away nothing comes, however long."""
+    async with service.database.read() as session:
+        device = await device_or_404(session, device_id)
+    return device.link_state not in ("disconnected", "offline")
 
 
 async def _not_appeared(service: Service, device_id: UUID) -> ApiError:
