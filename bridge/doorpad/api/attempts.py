@@ -68,6 +68,26 @@ def begin_attempt(
     return attempt
 
 
+def begin_code_attempt(
+    session: AsyncSession, action_type: ActionType, code: AccessCode, now_ms: int
+) -> ActionAttempt:
+    """A new attempt about a code, whose outcome is what becomes of the code."""
+    return begin_attempt(
+        session,
+        action_type,
+        device_id=code.device_id,
+        access_code_id=code.access_code_id,
+        now_ms=now_ms,
+    )
+
+
+async def attempt_reply(service: Service, attempt: ActionAttempt) -> Reply:
+    """The reply that tells how the attempt stands now."""
+    hub = await service.database.hub()
+    async with service.database.read() as session:
+        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+
+
 async def attempt_object(
     session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
 ) -> ActionAttemptObject:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
+from doorpad.api.attempts import ActionAttemptObject, attempt_object, attempt_reply, begin_code_attempt
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
@@ -85,13 +85,7 @@ async def _create(service: Service, params: CreateParams) -> Reply:
                 common_code_key=params.common_code_key,
                 now_ms=now_ms,
             )
-            attempt = begin_attempt(
-                session,
-                "CREATE_ACCESS_CODE",
-                device_id=code.device_id,
-                access_code_id=code.access_code_id,
-                now_ms=now_ms,
-            )
+            attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", code, now_ms)
         service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
     async with service.database.read() as session:
@@ -122,7 +116,6 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
     if params.is_managed is False:
         raise invalid_field("is_managed", "false is not supported; delete the code instead")
     now_ms = service.now_ms()
-    hub = await service.database.hub()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             code = await session.get(AccessCode, str(params.access_code_id))
@@ -136,18 +129,11 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             for_keypad = await change_code(session, code, params, now_ms)
             if for_keypad:
                 params.refuse_offline(await device_or_404(session, UUID(code.device_id)))
-            attempt = begin_attempt(
-                session,
-                "UPDATE_ACCESS_CODE",
-                device_id=code.device_id,
-                access_code_id=code.access_code_id,
-                now_ms=now_ms,
-            )
+            attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms)
         if for_keypad:
             service.changes.wake(code.device_id)
             await watch.until_finished(attempt)
-    async with service.database.read() as session:
-        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+    return await attempt_reply(service, attempt)
 
 
 async def remove_code(service: Service, params: DeleteParams, *, managed: bool) -> Reply:
@@ -156,7 +142,6 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
     SDKs send a DELETE up to three times when the reply is lost; a second one may not be an error.
     """
     now_ms = service.now_ms()
-    hub = await service.database.hub()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             code = await session.get(AccessCode, str(params.access_code_id))
@@ -181,18 +166,11 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
                     .limit(1)
                 )
             if attempt is None:  # also for a code that went without being asked to
-                attempt = begin_attempt(
-                    session,
-                    "DELETE_ACCESS_CODE",
-                    device_id=code.device_id,
-                    access_code_id=code.access_code_id,
-                    now_ms=now_ms,
-                )
+                attempt = begin_code_attempt(session, "DELETE_ACCESS_CODE", code, now_ms)
         if asked_now:
             service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
-    async with service.database.read() as session:
-        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+    return await attempt_reply(service, attempt)
 
 
 async def _delete(service: Service, params: DeleteParams) -> Reply:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
+from doorpad.api.attempts import ActionAttemptObject, attempt_reply, begin_code_attempt
 from doorpad.api.code_changes import DeleteParams, remove_code
 from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
 from doorpad.api.code_objects import UnmanagedAccessCodeObject, code_rows, unmanaged_access_code_object
@@ -93,7 +93,6 @@ async def _list(service: Service, params: ListParams) -> Reply:
 async def _convert(service: Service, params: ConvertParams) -> Reply:
     """Ask for the conversion; the keypad's slot is taken over later. Of a managed code: nothing to do."""
     now_ms = service.now_ms()
-    hub = await service.database.hub()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             code = await session.get(AccessCode, str(params.access_code_id))
@@ -109,18 +108,11 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
                     allowed = params.allow_external_modification
                 if allowed is not None:
                     code.external_modification_allowed = allowed
-            attempt = begin_attempt(
-                session,
-                "UPDATE_ACCESS_CODE",
-                device_id=code.device_id,
-                access_code_id=code.access_code_id,
-                now_ms=now_ms,
-            )
+            attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms)
         if asked_now:
             service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
-    async with service.database.read() as session:
-        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+    return await attempt_reply(service, attempt)
 
 
 async def _update(service: Service, params: UpdateParams) -> Reply:
