@@ -7,10 +7,10 @@ from doorpad_link.hkdf import equal
 from doorpad_link.identity import pin_tag
 from time import ticks_diff, ticks_ms
 
+import doorpad_fw
 from doorpad_fw import entry, health, inputs, program
 from doorpad_fw.decide import decide
 from doorpad_fw.doorway import Doorway
-from doorpad_fw.local_codes import LocalCodes
 from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 
@@ -30,7 +30,6 @@ class Door:
         self._on_change = on_change
         self._entry = entry.Entry()
         self._programming = program.Programming()
-        self._codes = LocalCodes(self, identity, slots)
         self._doorway = Doorway(settings)
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._uptime_ms = 0
@@ -152,7 +151,16 @@ class Door:
             self._outputs.key_pressed()
         elif action == program.COUNT:
             self._outputs.count(self._slots.used)
-        elif self._codes.do(action, self._programming.numbers):
+        elif self._do_locally(action):
             self._outputs.accepted()
         else:
             self._outputs.refused()
+
+    def _do_locally(self, action):
+        from doorpad_fw import local_codes  # seldom needed: it does not stay on the heap
+
+        try:
+            codes = local_codes.LocalCodes(self, self._identity, self._slots)
+            return codes.do(action, self._programming.numbers)
+        finally:
+            del doorpad_fw.local_codes, sys.modules["doorpad_fw.local_codes"]

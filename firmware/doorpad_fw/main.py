@@ -10,7 +10,7 @@ from esp32 import Partition
 from machine import UART, reset, reset_cause
 from time import ticks_ms
 
-from doorpad_fw import config, factory, health, keys, pins
+from doorpad_fw import config, health, keys, pins
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
@@ -26,6 +26,7 @@ from doorpad_fw.slots import Slots
 from doorpad_fw.watchdog import Watchdog
 
 _PARTITION = "slots"
+_RESET_DUE = "reset.due"  # as factory.py names it
 _IOCTL_BLOCK_COUNT = 4
 _TX_BUFFER_BYTES = 4096  # a window of replies: a full one would stop the loop
 
@@ -41,6 +42,8 @@ def _on_exception(_loop, context):
 
 
 def _long_press(key):
+    from doorpad_fw import factory  # here and at a start that it is due at: it does not stay on the heap
+
     if factory.asked(key):
         factory.begin()
         reset()
@@ -63,8 +66,10 @@ async def _run(settings):
     identity = keys.load()
     partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
     half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
-    reset_due = factory.is_due()
+    reset_due = _RESET_DUE in os.listdir()
     if reset_due:
+        from doorpad_fw import factory
+
         factory.work(partition, half, identity, watchdog.feed)
         settings = config.load()[0]
     slot_log = Log(partition, 0, half, SLOT_RECORD_BYTES, _new_epoch)

@@ -17,7 +17,7 @@ VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
-_PAGES_MAX = const(64)  # digests in a reply
+_PAGES_MAX = const(32)  # digests in a reply: more would need a larger piece of a full heap than may be there
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
 _FLAGS_OF_HOST = (
     messages.MANAGED | messages.ENABLED | messages.TIME_BOUND | messages.SINGLE_USE | messages.DURESS

