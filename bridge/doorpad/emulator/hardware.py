@@ -6,9 +6,10 @@ A stand-in inside of the process would hang with the program that it has to guar
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+_PULSE_GRACE_S = 0.05
 _GRACE_S = 2.0  # this process may itself have been stalled, with a feeding unread
 
 Output = dict[str, Any]
@@ -44,7 +45,8 @@ class Hardware:
                 self._dog.cancel()
             self._dog = self._loop.call_later(message["watchdog_ms"] / 1000 + _GRACE_S, self._bite)
         elif "pulse" in message:
-            end = self._loop.call_later(message["ms"] / 1000, self._end, message["pulse"])
+            # The board tells the end itself while it runs; this is for one that hangs.
+            end = self._loop.call_later(message["ms"] / 1000 + _PULSE_GRACE_S, self._end, message["pulse"])
             self._pulses[message["pulse"]] = _Pulse(message, time.monotonic(), end)
         else:
             self._change(message)
@@ -57,11 +59,15 @@ class Hardware:
         pulse = self._pulses.get(name)
         if pulse is not None and level == pulse.message["level"]:
             self._pulses.pop(name).end.cancel()
+        elif pulse is not None:  # a stall may lie between the announcement and the level
+            began = {"ticks_ms": output["ticks_ms"], "unix_s": output["unix_s"]}
+            self._pulses[name] = replace(pulse, message=pulse.message | began)
         self._show(output)
 
     def _end(self, name: str) -> None:
         pulse = self._pulses[name]
-        passed_s = time.monotonic() - pulse.began_s
+        # The peripheral keeps to its time, however late this process is to tell of it.
+        passed_s = min(time.monotonic() - pulse.began_s, pulse.message["ms"] / 1000)
         self._change(
             {
                 "output": name,
