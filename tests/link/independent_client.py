@@ -163,11 +163,12 @@ class Client:
         """Send the newest request once more, bit for bit; returns the frame of the reply to that."""
         return self._exchange(self.last[0], REP, self._counter)[2]
 
-    def wait_for_hint(self, limit_s: float) -> Any:
+    def wait_for_hint(self, wanted: Any, limit_s: float) -> None:
+        """Wait for this very hint; others may come before, for what we wrote ourselves. Raises Silent."""
         deadline = time.monotonic() + limit_s
-        while not self.hints:
-            self._receive(deadline)
-        return self.hints.pop(0)
+        while wanted not in self.hints:
+            if self._receive(deadline) is None:
+                raise Silent(f"no hint {wanted}, only {self.hints}")
 
     def _exchange(self, wire: bytes, kind: int, counter: int) -> tuple[bytes, bytes, bytes]:
         """Send until the answer comes; returns its header, its body, and all of it as it stood on the line."""
