@@ -73,10 +73,7 @@ def test_exit_button_and_opened_case_are_events_of_the_hub(world: World) -> None
 
 
 def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes_back(world: World) -> None:
-    spare = world.create(code="591024")
     own = world.create(code="482913")
-    world.seam.access_codes.delete(access_code_id=spare)
-    world.bridge.event("access_code.deleted", spare)
     with world.keypad.bench() as bench:
         mark = world.bridge.mark()
         bench.ask(program="736450")

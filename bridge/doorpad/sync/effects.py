@@ -13,7 +13,7 @@ from doorpad.store.identity import unmanaged_code_id
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
 from doorpad.sync import external
-from doorpad.sync.telling import tell
+from doorpad.sync.telling import of_version, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ async def _converted(session: AsyncSession, code: AccessCode, found: SlotRecord,
     code.managed = True
     code.conversion = None
     code.announced = "set"  # it was on the keypad all along: no second set_on_device
-    await tell(session, code, "access_code.unmanaged.converted_to_managed", found.version, learned.now_ms)
+    at = await of_version(session, code, found.version)
+    await tell(session, code, "access_code.unmanaged.converted_to_managed", at, learned.now_ms)
 
 
 async def _left(
@@ -129,7 +130,8 @@ async def _left(
         return
     if was_there and not wanted(code, learned.now_ms // 1000):
         code.removed_announced = True
-        await tell(session, code, "access_code.removed_from_device", found.version, learned.now_ms)
+        at = await of_version(session, code, found.version)
+        await tell(session, code, "access_code.removed_from_device", at, learned.now_ms)
         await clear_errors(session, code)
     elif was_there and found.maker != learned.maker:
         await external.taken_off(session, code, found.version, learned.now_ms)
@@ -173,10 +175,12 @@ async def settle(session: AsyncSession, code: AccessCode, slot: Slot | None, now
     if code.starts_at_s is not None and now_s < code.starts_at_s:
         if code.announced is None:
             code.announced = "scheduled"
-            await tell(session, code, "access_code.scheduled_on_device", slot.version, now_ms)
+            at = await of_version(session, code, slot.version)
+            await tell(session, code, "access_code.scheduled_on_device", at, now_ms)
     elif code.announced != "set":
         code.announced = "set"
-        await tell(session, code, "access_code.set_on_device", slot.version, now_ms)
+        at = await of_version(session, code, slot.version)
+        await tell(session, code, "access_code.set_on_device", at, now_ms)
 
 
 async def clear_errors(session: AsyncSession, code: AccessCode) -> None:

@@ -11,7 +11,7 @@ from doorpad.store.schema import AccessCode, CodeError, Slot
 from doorpad.store.status import on_keypad
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
-from doorpad.sync.telling import tell
+from doorpad.sync.telling import of_version, tell
 from doorpad.sync.timing import Timing
 
 MODIFIED = "code_modified_external_to_seam"
@@ -24,7 +24,8 @@ _SEEN_MAX = 100  # instants that a mark remembers
 
 async def taken_off(session: AsyncSession, code: AccessCode, version: int, now_ms: int) -> None:
     """Another hand has cleared the slot of a code that should be there."""
-    await tell(session, code, "access_code.deleted_external_to_seam", version, now_ms)
+    at = await of_version(session, code, version)
+    await tell(session, code, "access_code.deleted_external_to_seam", at, now_ms)
     if code.external_modification_allowed:
         code.taken_off = True
     await _mark(session, code, now_ms)
@@ -34,7 +35,8 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     """Another hand has written into the slot of a code."""
     if code.state != "active" or on_keypad(code, slot):
         return
-    await tell(session, code, "access_code.modified_external_to_seam", slot.version, now_ms)
+    at = await of_version(session, code, slot.version)
+    await tell(session, code, "access_code.modified_external_to_seam", at, now_ms)
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
     await _mark(session, code, now_ms)

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
-from doorpad.store.schema import AccessCode
+from doorpad.store.schema import AccessCode, Device
 
 
 async def tell(
@@ -26,3 +26,9 @@ async def tell(
         created_at_ms=now_ms,
         payload=payload or {},
     )
+
+
+async def of_version(session: AsyncSession, code: AccessCode, version: int) -> str:
+    """A discriminator for what happened at a slot's version. A table that began anew gives its numbers again."""
+    device = await session.get_one(Device, code.device_id)
+    return f"{device.table_epoch}:{version}"
