@@ -68,6 +68,8 @@ class DeviceSession:
         self._offer: tuple[SessionKeys, int, bool] | None = (
             None  # of the newest HELLO, until AUTH proves the key
         )
+        self._hello = b""  # of the offer, and the answer to it
+        self._hello_r = b""
         self._keys: SessionKeys | None = None
         self._maker = 0
         self._auth: bytes | None = None  # the AUTH body that opened the session, and the reply to it
@@ -134,12 +136,16 @@ class DeviceSession:
         maker, psk, is_new = found
         if not self._may_answer():
             return b""
+        if self._offer is not None and body == self._hello:
+            return self._hello_r  # a repeated HELLO: another answer would put an AUTH to the first one in the wrong
         nonce = self._random_bytes(NONCE16_BYTES)
         answer = [PROTO, nonce, self._device_id, self._boot_id, key_id(psk), b""]
         keys = SessionKeys(psk, body, cbor.encode(answer))
         answer[5] = keys.device_proof
         self._offer = (keys, maker, is_new)
-        return _plain(frame.HELLO_R, answer)
+        self._hello = body
+        self._hello_r = _plain(frame.HELLO_R, answer)
+        return self._hello_r
 
     def _key_of(self, host_id: bytes) -> "tuple[int, bytes, bool] | None":
         if self.following is not None and self.following[1] == host_id:

@@ -115,6 +115,21 @@ def test_lost_auth_reply_is_answered_again():
     assert isinstance(reply, Replied)
 
 
+def test_slow_answer_to_hello_still_opens_a_session_with_its_repetition_under_way():
+    hub, keypad = make_host(), Keypad()
+    hub.start(0)
+    first = keypad.session.receive(hub.take_output(), 10)
+    wake_ms = hub.wake_at_ms()
+    assert wake_ms is not None
+    assert hub.on_time(wake_ms) == []
+    again = keypad.session.receive(hub.take_output(), 500)
+    assert again == first
+    assert hub.receive(first, wake_ms) == []
+    [opened] = hub.receive(keypad.session.receive(hub.take_output(), 10), wake_ms)
+    assert isinstance(opened, Opened)
+    assert keypad.session.forged == 0
+
+
 def test_session_opens_with_ids_and_capabilities_and_the_hubs_place_among_the_keys():
     keypad = Keypad([(b"hub----0", bytes(32)), (HOST_ID, PSK)])
     [opened] = handshake(make_host(), keypad)
