@@ -137,7 +137,8 @@ class DeviceSession:
         if not self._may_answer():
             return b""
         if self._offer is not None and body == self._hello:
-            return self._hello_r  # a repeated HELLO: another answer would put an AUTH to the first one in the wrong
+            # A repetition: another answer would put an AUTH to the first one in the wrong.
+            return self._hello_r
         nonce = self._random_bytes(NONCE16_BYTES)
         answer = [PROTO, nonce, self._device_id, self._boot_id, key_id(psk), b""]
         keys = SessionKeys(psk, body, cbor.encode(answer))
