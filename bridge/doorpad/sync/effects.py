@@ -3,7 +3,8 @@
 Each event has an id that follows from what happened, so that learning of it twice tells it once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,10 +19,14 @@ from doorpad.sync.telling import of_version, tell
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """When the hub learned something, and the number that the keypad gives to this hub."""
+    """When the hub learned something, and the number that the keypad gives to this hub.
+
+    `happened_ms`: by slot and version, when the journal says that the keypad itself wrote it.
+    """
 
     now_ms: int
     maker: int
+    happened_ms: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 async def apply_record(session: AsyncSession, device: Device, found: SlotRecord, learned: Learned) -> None:
@@ -88,7 +93,8 @@ async def _code_of(
     code = _new_code(device, found, code_id, False, learned.now_ms)
     session.add(code)
     await session.flush()
-    await tell(session, code, "access_code.unmanaged.created", 0, learned.now_ms)
+    happened_ms = learned.happened_ms.get((found.slot, found.version))
+    await tell(session, code, "access_code.unmanaged.created", 0, learned.now_ms, occurred_at_ms=happened_ms)
     return code
 
 

@@ -196,8 +196,7 @@ class Keeper:
             self._timing,
         )
         state = await self._look(connection)
-        await reader.journal(connection, state)
-        await reader.table(connection, state)
+        await reader.changes(connection, state)
         if pages := await reader.verify(connection, state):
             log.warning("keypad %s: %d pages of its table were read again", self._keypad.serial, pages)
         await self._settle_all(may_finish=True)
@@ -211,8 +210,7 @@ class Keeper:
                 self._on_statistics(self.device_id, connection.statistics, keypad)
             woken = await self._wait(connection, due_s)
             state = await self._look(connection)
-            await reader.journal(connection, state)
-            changed = await reader.table(connection, state)
+            changed = await reader.changes(connection, state)
             if woken or changed or self._refusals or self._now_ms() >= due_s * 1000:
                 due_s = await converger.converge()
 

@@ -1,14 +1,15 @@
 """Reading what changed at a keypad, journal and table, into the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from doorpad_link import messages
 from doorpad_link.digest import PAGE_SLOTS, Digest
 from sqlalchemy import select
 
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import KeypadState, SlotRecord
+from doorpad.link.operations import JournalPage, KeypadState, SlotRecord
 from doorpad.store.database import Database
 from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
@@ -26,11 +27,30 @@ class Reader:
     maker: int
     now_ms: Callable[[], int]
 
-    def _learned(self) -> Learned:
-        return Learned(self.now_ms(), self.maker)
+    def _learned(self, happened_ms: Mapping[tuple[int, int], int] | None = None) -> Learned:
+        return Learned(self.now_ms(), self.maker, happened_ms or {})
 
-    async def journal(self, connection: Connection, state: KeypadState) -> None:
-        """Read the entries after the cursor, a page and a transaction at a time."""
+    async def changes(self, connection: Connection, state: KeypadState) -> bool:
+        """Read journal and table since the last time; return whether the table changed.
+
+        The journal tells when something happened, the table what is there now. An event is told only when what it
+        speaks of can be seen, so the table is taken first, with the journal's times.
+        """
+        pages = await self._journal_pages(connection, state)
+        happened_ms = {
+            (entry.slot, entry.version): journal.occurred_at_ms(entry, state, self.now_ms())
+            for page in pages
+            for entry in page.entries
+            if entry.kind == messages.EV_SLOT_SET
+        }
+        changed = await self.table(connection, state, happened_ms)
+        for page in pages:
+            async with self.database.write() as session:
+                device = await session.get_one(Device, self.device_id)
+                await journal.apply_page(session, device, page, state, self.now_ms())
+        return changed
+
+    async def _journal_pages(self, connection: Connection, state: KeypadState) -> list[JournalPage]:
         async with self.database.write() as session:
             device = await session.get_one(Device, self.device_id)
             if device.table_epoch != state.table_epoch:
@@ -38,16 +58,21 @@ class Reader:
                 device.table_epoch = state.table_epoch
                 device.generation = 0
             cursor = device.journal_cursor if device.journal_epoch == state.journal_epoch else 0
+        pages: list[JournalPage] = []
         while cursor < state.journal_head:
             page = await operations.events(connection, cursor)
-            async with self.database.write() as session:
-                device = await session.get_one(Device, self.device_id)
-                await journal.apply_page(session, device, page, state, self.now_ms())
-                cursor = device.journal_cursor
             if not page.entries:
-                return
+                break
+            pages.append(page)
+            cursor = page.entries[-1].sequence
+        return pages
 
-    async def table(self, connection: Connection, state: KeypadState) -> bool:
+    async def table(
+        self,
+        connection: Connection,
+        state: KeypadState,
+        happened_ms: Mapping[tuple[int, int], int] | None = None,
+    ) -> bool:
         """Read the slots that changed since the last time; return whether any did."""
         async with self.database.read() as session:
             since = (await session.get_one(Device, self.device_id)).generation
@@ -61,7 +86,7 @@ class Reader:
             async with self.database.write() as session:
                 device = await session.get_one(Device, self.device_id)
                 for item in page.slots:
-                    await apply_record(session, device, item, self._learned())
+                    await apply_record(session, device, item, self._learned(happened_ms))
                 if first is None:
                     device.generation = generation
         return since < state.generation

@@ -14,15 +14,16 @@ async def tell(
     discriminator: str | int,
     now_ms: int,
     payload: dict[str, object] | None = None,
+    occurred_at_ms: int | None = None,
 ) -> None:
-    """Log an event about a code, once for each discriminator."""
+    """Log an event about a code, once for each discriminator. `occurred_at_ms`: None for now."""
     await record(
         session,
         event_id=effect_event_id(code.access_code_id, event_type, discriminator),
         event_type=event_type,
         device_id=code.device_id,
         access_code_id=code.access_code_id,
-        occurred_at_ms=now_ms,
+        occurred_at_ms=now_ms if occurred_at_ms is None else occurred_at_ms,
         created_at_ms=now_ms,
         payload=payload or {},
     )
