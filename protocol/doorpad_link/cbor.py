@@ -4,6 +4,10 @@ Everything else is refused, as are indefinite lengths, longer than needed heads 
 value has one encoding, and no input makes the decoder recurse or allocate beyond what it was given.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEPTH_MAX = 4
 _INT_MAX = 0xFFFF_FFFF
 
@@ -136,3 +140,17 @@ def decode(data: bytes) -> object:
     if reader.at != len(data):
         raise CborError("bytes after the item")
     return value
+
+
+def decode_list(data: bytes, size_min: int = 0) -> "list[Any] | None":
+    """Decode a list of at least so many items, for a later version may add some; None if it is anything else."""
+    try:
+        value = decode(data)
+    except CborError:
+        return None
+    return value if isinstance(value, list) and len(value) >= size_min else None
+
+
+def is_bytes(value: object, size: int) -> bool:
+    """Whether a decoded item is a byte string of this size."""
+    return isinstance(value, bytes) and len(value) == size

@@ -20,7 +20,6 @@ from doorpad_link.hkdf import equal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 NO_SESSION = 1  # a sealed frame came that no session here can open
 UNKNOWN_HOST = 2  # a HELLO came from a host that this keypad holds no key for
@@ -65,10 +64,9 @@ class DeviceSession:
         # (maker, host_id, key) of a key that is to replace a host's, and who is to be told once it is proven.
         self.following: tuple[int, bytes, bytes] | None = None
         self.on_proven: Callable[[], None] | None = None
-        self._offer: tuple[SessionKeys, int, bool] | None = (
-            None  # of the newest HELLO, until AUTH proves the key
-        )
-        self._hello = b""  # of the offer, and the answer to it
+        # Of the newest HELLO, until AUTH proves the key; with it the HELLO and the answer to it.
+        self._offer: tuple[SessionKeys, int, bool] | None = None
+        self._hello = b""
         self._hello_r = b""
         self._keys: SessionKeys | None = None
         self._maker = 0
@@ -121,13 +119,13 @@ class DeviceSession:
         return _plain(frame.ALERT, [reason, self._boot_id]) if self._may_answer() else b""
 
     def _on_hello(self, body: bytes) -> bytes:
-        hello = _list_of(body, 4)
+        hello = cbor.decode_list(body, 4)
         if (
             hello is None
             or not (isinstance(hello[0], int) and isinstance(hello[1], int))
             or not hello[0] <= PROTO <= hello[1]
-            or not _is_bytes(hello[2], NONCE16_BYTES)
-            or not _is_bytes(hello[3], HOST_ID_BYTES)
+            or not cbor.is_bytes(hello[2], NONCE16_BYTES)
+            or not cbor.is_bytes(hello[3], HOST_ID_BYTES)
         ):
             return b""
         found = self._key_of(hello[3])
@@ -159,8 +157,8 @@ class DeviceSession:
     def _on_auth(self, body: bytes) -> bytes:
         if body == self._auth:
             return self._auth_reply if self._may_answer() else b""
-        auth = _list_of(body, 1)
-        if self._offer is None or auth is None or not _is_bytes(auth[0], PROOF_BYTES):
+        auth = cbor.decode_list(body, 1)
+        if self._offer is None or auth is None or not cbor.is_bytes(auth[0], PROOF_BYTES):
             return b""
         keys, maker, is_new = self._offer
         if not equal(auth[0], keys.host_proof):
@@ -190,7 +188,7 @@ class DeviceSession:
         age = self._newest - header.counter
         if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):
             return self._replies.get(header.counter, b"")
-        request = _list_of(body, 2)
+        request = cbor.decode_list(body, 2)
         op = 0
         status = messages.INVALID
         answer: object = None
@@ -222,15 +220,3 @@ def _plain(kind: int, body: object) -> bytes:
 def _sealed(keys: SessionKeys, kind: int, counter: int, body: object) -> bytes:
     header = Header(kind, keys.session, counter, True)
     return frame.pack(header, keys.seal(header, cbor.encode(body)))
-
-
-def _list_of(body: bytes, size: int) -> "list[Any] | None":
-    try:
-        value = cbor.decode(body)
-    except cbor.CborError:
-        return None
-    return value if isinstance(value, list) and len(value) >= size else None
-
-
-def _is_bytes(value: object, size: int) -> bool:
-    return isinstance(value, bytes) and len(value) == size

@@ -277,16 +277,16 @@ class HostSession:
         return Lost(reason)
 
     def _on_hello_r(self, body: bytes, now_ms: int) -> "Lost | None":
-        answer = _list_of(body)
+        answer = cbor.decode_list(body)
         if (
             answer is None
             or len(answer) < 6
             or answer[0] != PROTO
-            or not _is_bytes(answer[1], NONCE16_BYTES)
-            or not _is_bytes(answer[2], DEVICE_ID_BYTES)
-            or not _is_bytes(answer[3], 8)
-            or not _is_bytes(answer[4], 4)
-            or not _is_bytes(answer[5], PROOF_BYTES)
+            or not cbor.is_bytes(answer[1], NONCE16_BYTES)
+            or not cbor.is_bytes(answer[2], DEVICE_ID_BYTES)
+            or not cbor.is_bytes(answer[3], 8)
+            or not cbor.is_bytes(answer[4], 4)
+            or not cbor.is_bytes(answer[5], PROOF_BYTES)
         ):
             return None
         device_id = answer[2]
@@ -348,7 +348,7 @@ class HostSession:
     def _on_alert(self, body: bytes) -> None:
         # Anyone can send an alert. It ends nothing by itself; it only shortens the wait for an answer that a
         # keypad which has started anew will never give.
-        alert = _list_of(body)
+        alert = cbor.decode_list(body)
         if alert is None or len(alert) < 2:
             return
         if alert[0] == UNKNOWN_HOST and self.state == HELLO_SENT:
@@ -360,16 +360,4 @@ class HostSession:
         if self._keys is None or header.session != self._keys.session:
             return None
         body = self._keys.open(header, sealed)
-        return None if body is None else _list_of(body)
-
-
-def _list_of(body: bytes) -> "list[Any] | None":
-    try:
-        value = cbor.decode(body)
-    except cbor.CborError:
-        return None
-    return value if isinstance(value, list) else None
-
-
-def _is_bytes(value: object, size: int) -> bool:
-    return isinstance(value, bytes) and len(value) == size
+        return None if body is None else cbor.decode_list(body)

@@ -15,6 +15,7 @@ from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
 from doorpad.link.names import STATUS_NAMES
 
+SLOT_MAX = 4096  # slots are numbered from 1 to this
 PUTS_MAX = 14  # a slot takes up to 66 bytes of the 1,024 of a frame
 DELETES_MAX = 32
 _NO_CODE = bytes(16)

@@ -28,7 +28,6 @@ from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX, Timing
 
 log = logging.getLogger(__name__)
 
-_SLOT_MAX = 4096
 # Frames of one step: the link keeps the keypad's window filled with them, and the line rests only between steps.
 # More would keep a deletion waiting: these take 1.3 s at 115,200 baud.
 _WRITES_MAX = 16 * operations.PUTS_MAX
@@ -92,7 +91,7 @@ class Converger:
                     orphans=found.orphans,
                     used=found.used,
                     capacity=self.capacity,
-                    slot_max=_SLOT_MAX,
+                    slot_max=operations.SLOT_MAX,
                     now_s=now_ms // 1000,
                     paused=self.refusals.paused() | stopped,
                 )

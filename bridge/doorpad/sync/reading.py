@@ -15,8 +15,6 @@ from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
 from doorpad.sync.effects import Learned, apply_record, forget_table
 
-_SLOT_MAX = 4096
-
 
 @dataclass(frozen=True)
 class Reader:
@@ -51,13 +49,15 @@ class Reader:
         return changed
 
     async def _journal_pages(self, connection: Connection, state: KeypadState) -> list[JournalPage]:
-        async with self.database.write() as session:
+        async with self.database.read() as session:
             device = await session.get_one(Device, self.device_id)
-            if device.table_epoch != state.table_epoch:
+        if device.table_epoch != state.table_epoch:
+            async with self.database.write() as session:
+                device = await session.get_one(Device, self.device_id)
                 await forget_table(session, device, self._learned())
                 device.table_epoch = state.table_epoch
                 device.generation = 0
-            cursor = device.journal_cursor if device.journal_epoch == state.journal_epoch else 0
+        cursor = device.journal_cursor if device.journal_epoch == state.journal_epoch else 0
         pages: list[JournalPage] = []
         while cursor < state.journal_head:
             page = await operations.events(connection, cursor)
@@ -98,7 +98,7 @@ class Reader:
         that lost a record. `state`: the keypad's, if nothing was read since; its digest is then that of the table.
         """
         async with self.database.read() as session:
-            mirror = Digest(_SLOT_MAX)
+            mirror = Digest(operations.SLOT_MAX)
             rows = await session.execute(
                 select(Slot.slot, Slot.version).where(Slot.device_id == self.device_id)
             )
