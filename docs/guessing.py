@@ -47,7 +47,7 @@ def tries_a_day(wrong_max: int = 5, lockout_s: int = 30, days: int = 2) -> list[
         program = Path(folder) / "tries.py"
         program.write_text(TRIES)
         arguments = [str(number) for number in (wrong_max, lockout_s, TRY_MS, days)]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [*runtime.micropython(), str(program), *arguments],
             env={**os.environ, "MICROPYPATH": runtime.search_path(runtime.compile_program(Path(folder)))},
             capture_output=True,
@@ -86,12 +86,13 @@ def tables() -> str:
     patient = 4 * OPENINGS
     return "\n\n".join(
         [
-            f"Somebody who never stops is examined {first} times on the first day and {later} times on each later "
-            f"one. With the strictest settings (`wrong_max` 3, `lockout_s` 900) it is {stricter_first} and {stricter}.",
+            f"Somebody who never stops is examined {first} times on the first day and {later} times on each\n"
+            f"later one. With the strictest settings (`wrong_max` 3, `lockout_s` 900) it is {stricter_first} and "
+            f"{stricter}.",
             f"Chance of opening within a day, {later} tries, PINs at random:",
             _table(later),
-            f"And by somebody who stops after four wrong tries, and goes on after each of {OPENINGS} openings a day "
-            f"by others ({patient} tries, and never a lockout):",
+            f"And by somebody who stops after four wrong tries, and goes on after each of {OPENINGS} openings a\n"
+            f"day by others ({patient} tries, and never a lockout):",
             _table(patient),
         ]
     )
