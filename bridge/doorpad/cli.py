@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,6 +28,11 @@ EXIT_MISTAKE = 2  # something a person has to mend; the message says what
 
 _DATA_HELP = "Folder that holds all state: database, keys, emulated flash. Made if it is missing."
 _JSON_HELP = "Print one JSON object a line."
+
+_VocabularyOption = Annotated[
+    Literal["2025", "2026", "zod"],
+    typer.Option("--errors-vocabulary", help="Names of errors and warnings that clients see."),
+]
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -125,6 +130,7 @@ def demo(
     strike_ms: Annotated[
         int | None, typer.Option(min=100, max=12000, help="Strike time in ms. Default: 5000.")
     ] = None,
+    errors_vocabulary: _VocabularyOption = "2025",
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """Run emulated keypads and a bridge, and show how to use them."""
@@ -135,7 +141,7 @@ def demo(
         from doorpad.emulator import fleet
 
         stop = _stop_on_signals()
-        shown = demonstration.Demo(folder, tell)
+        shown = demonstration.Demo(folder, tell, errors_vocabulary)
         async with fleet.running(
             folder, keypads, slots=slots, strike_ms=strike_ms, on_output=shown.output
         ) as servers:
@@ -188,6 +194,7 @@ def emulate(
         int | None,
         typer.Option(min=1200, max=4_000_000, help="Pace of the cables. Default: as fast as both sides can."),
     ] = None,
+    errors_vocabulary: _VocabularyOption = "2025",
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """Run emulated keypads alone, and write the doorpad.toml for a bridge to them."""
@@ -197,7 +204,7 @@ def emulate(
 
         stop = _stop_on_signals()
         async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms, baud=baud) as servers:
-            config = fleet.write_config(data, servers, listen=listen)
+            config = fleet.write_config(data, servers, listen=listen, errors_vocabulary=errors_vocabulary)
             about = [
                 {
                     "serial": server.keypad.keypad.serial,

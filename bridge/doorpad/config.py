@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from doorpad.api.vocabulary import Vocabulary
 from doorpad.errors import DoorpadError, NextStep
 from doorpad.sync.timing import Timing
 
@@ -32,6 +33,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     data: str
     listen: str = "127.0.0.1:8117"
     private_webhooks: bool = False
+    errors_vocabulary: Vocabulary = "2025"
     timing: Timing = Timing()
     keypad: list[KeypadConfig] = []
 
@@ -40,12 +42,14 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     """`host` and `port`: where the API listens; port 0 takes a free one.
 
     `private_webhooks`: events may also be posted to addresses that are not public.
+    `errors_vocabulary`: the names of errors and warnings that clients see (api/vocabulary.py).
     """
 
     data: Path
     host: str
     port: int
     private_webhooks: bool
+    errors_vocabulary: Vocabulary
     timing: Timing
     keypads: list[KeypadConfig]
 
@@ -80,6 +84,7 @@ def load(path: Path) -> Config:
         host=host,
         port=int(port),
         private_webhooks=file.private_webhooks,
+        errors_vocabulary=file.errors_vocabulary,
         timing=file.timing,
         keypads=file.keypad,
     )

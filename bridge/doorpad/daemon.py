@@ -110,6 +110,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             now_ms=_now_ms,
             feed=feed,
             private_webhooks=config.private_webhooks,
+            errors_vocabulary=config.errors_vocabulary,
         )
         poster = Poster(private_allowed=config.private_webhooks)
         undo.push_async_callback(poster.close)

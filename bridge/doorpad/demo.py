@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from doorpad.api.keys import ApiKeys, add_key, generate_key
+from doorpad.api.vocabulary import Vocabulary
 from doorpad.emulator import fleet
 from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.control import ControlServer
@@ -33,8 +34,11 @@ class BridgeFailed(DoorpadError):
 class Demo:
     """Supervises the bridge beside the keypads: one that dies is started again, as systemd would."""
 
-    def __init__(self, data: Path, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, data: Path, tell: Callable[[dict[str, Any]], None], errors_vocabulary: Vocabulary = "2025"
+    ) -> None:
         self._data = data
+        self._errors_vocabulary = errors_vocabulary
         self._print = tell
         self._servers: list[ControlServer] = []
         self._api_key = ""
@@ -106,7 +110,9 @@ class Demo:
     async def _keep_bridge(self, port: int) -> None:
         while True:
             listen = f"127.0.0.1:{port}"
-            config = fleet.write_config(self._data, self._servers, listen=listen)
+            config = fleet.write_config(
+                self._data, self._servers, listen=listen, errors_vocabulary=self._errors_vocabulary
+            )
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "doorpad", "run", "--config", str(config), "--json", "--until-eof"),
                 stdin=PIPE,

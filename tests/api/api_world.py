@@ -64,6 +64,7 @@ class World:
     def __init__(self, database: Database, key: str, keys: ApiKeys, *, private_webhooks: bool = True) -> None:
         self.database = database
         self.key = key
+        self.keys = keys
         self.now_ms = NOW_MS
         self.timing = Timing()
         self.wakes = Wakes()

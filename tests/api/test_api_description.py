@@ -11,7 +11,14 @@ from api_world import World
 from doorpad.api.app import OPERATIONS
 from doorpad.api.openapi import document
 from doorpad.events.types import KNOWN, TOLD
-from doorpad.store.catalogue import ACCESS_CODE, CODE_WARNINGS, DEVICE_WARNINGS, ERRORS
+from doorpad.store.catalogue import (
+    ACCESS_CODE,
+    CODE_WARNINGS,
+    DEVICE_WARNINGS,
+    ERRORS,
+    OTHER_ERRORS,
+    OTHER_WARNINGS,
+)
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 CONTRACT = json.loads((Path(__file__).parent / "seam_contract.json").read_text())
@@ -120,8 +127,9 @@ def test_catalogue_has_the_codes_of_the_contract() -> None:
     }
     assert warnings <= CODE_WARNINGS.keys()
     shown = OURS["components"]["schemas"]
-    assert set(shown["error"]["properties"]["error_code"]["enum"]) == set(ERRORS)
-    assert set(shown["warning"]["properties"]["warning_code"]["enum"]) == set(CODE_WARNINGS | DEVICE_WARNINGS)
+    assert set(shown["error"]["properties"]["error_code"]["enum"]) == set(ERRORS | OTHER_ERRORS)
+    warnings_shown = set(shown["warning"]["properties"]["warning_code"]["enum"])
+    assert warnings_shown == set(CODE_WARNINGS | DEVICE_WARNINGS | OTHER_WARNINGS)
 
 
 def test_errors_of_codes_carry_the_flag_that_the_contract_wants() -> None:

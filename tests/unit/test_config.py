@@ -28,7 +28,7 @@ def test_least_configuration_has_its_defaults(tmp_path):
 def test_every_setting_is_taken(tmp_path):
     text = (
         'data = "/var/lib/doorpad"\nlisten = "[::1]:0"\n'
-        "[timing]\npoll_s = 1.5\n"
+        'errors_vocabulary = "2026"\n[timing]\npoll_s = 1.5\n'
         + KEYPAD.format(serial="0" * 16)
         + 'baud = 9600\ncontrol = "bench"\n'
         + KEYPAD.format(serial="1" * 16)
@@ -36,6 +36,7 @@ def test_every_setting_is_taken(tmp_path):
     loaded = _load(tmp_path, text)
     assert (loaded.data, loaded.host, loaded.port) == (Path("/var/lib/doorpad"), "[::1]", 0)
     assert loaded.timing.poll_s == 1.5
+    assert loaded.errors_vocabulary == "2026"
     assert [(keypad.baud, keypad.control) for keypad in loaded.keypads] == [(9600, "bench"), (115_200, None)]
 
 
@@ -48,6 +49,7 @@ MISTAKES = {
     "unknown setting of a keypad": (GOOD + "bawd = 1\n", ["bawd", "keypad"]),
     "unknown timing": ('data = "x"\n[timing]\npole_s = 1.0', ["pole_s"]),
     "timing of zero": ('data = "x"\n[timing]\npoll_s = 0', ["poll_s", "> 0"]),
+    "unknown vocabulary": ('data = "x"\nerrors_vocabulary = "1999"', ["errors_vocabulary", "1999"]),
     "negative timing": ('data = "x"\n[timing]\nport_s = -1.0', ["port_s", "> 0"]),
     "timing in words": ('data = "x"\n[timing]\nclock_s = "1h"', ["clock_s", "str"]),
     "listen without a port": ('data = "x"\nlisten = "127.0.0.1"', ["listen", "127.0.0.1"]),

@@ -33,6 +33,7 @@ from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
 from doorpad.api.repeats import Repeats
 from doorpad.api.service import AnyOperation, Bench, Changes, Service
+from doorpad.api.vocabulary import Vocabulary, in_vocabulary
 from doorpad.events.log import EventFeed
 from doorpad.store.database import Database
 
@@ -68,6 +69,7 @@ def create_app(
     now_ms: Callable[[], int],
     feed: EventFeed,
     private_webhooks: bool = False,
+    errors_vocabulary: Vocabulary = "2025",
 ) -> ASGIApp:
     """The API as an ASGI application.
 
@@ -75,6 +77,7 @@ def create_app(
         now_ms: the hub's clock, Unix milliseconds.
         feed: of the same database; tells when a code typed at a keypad has been read back.
         private_webhooks: whether a webhook may be at an address that is not public.
+        errors_vocabulary: the names of errors and warnings in all replies.
     """
     service = Service(
         database=database,
@@ -87,7 +90,10 @@ def create_app(
     repeats = Repeats(now_ms)
     public = about.handlers(OPERATIONS, database)
     app = Litestar(
-        route_handlers=[*(_handler(operation, service, repeats) for operation in OPERATIONS), *public],
+        route_handlers=[
+            *(_handler(operation, service, repeats, errors_vocabulary) for operation in OPERATIONS),
+            *public,
+        ],
         exception_handlers={ApiError: _refused, HTTPException: _refused_by_framework, Exception: _failed},
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=None,
@@ -96,14 +102,16 @@ def create_app(
     return Gate(app, keys, about.PATHS)
 
 
-def _handler(operation: AnyOperation, service: Service, repeats: Repeats) -> HTTPRouteHandler:
+def _handler(
+    operation: AnyOperation, service: Service, repeats: Repeats, vocabulary: Vocabulary
+) -> HTTPRouteHandler:
     @route(operation.path, http_method=list(operation.verbs), status_code=200)
     async def handle(request: _Request) -> Response[bytes]:
         body = await request.body()
         params = decode(operation.params, request.scope["query_string"], body)
 
         async def answer() -> dict[str, Any]:
-            return {**await operation.run(service, params), "ok": True}
+            return {**in_vocabulary(vocabulary, await operation.run(service, params)), "ok": True}
 
         if request.method in operation.once:
             said = b"\0".join((operation.path.encode(), request.scope["query_string"], body))

@@ -187,13 +187,15 @@ def _errors(rows: CodeRows) -> list[ErrorObject]:
 
 def _warnings(rows: CodeRows) -> list[WarningObject]:
     return [
-        warning_object(it.error_code, it.created_at_ms, it.message) for it in rows.errors if it.is_warning
+        warning_object(it.error_code, it.created_at_ms, it.message, it.detail)
+        for it in rows.errors
+        if it.is_warning
     ]
 
 
 def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[dict[str, Any]]:
     """What is not yet so on the keypad. PINs are left out: the field is shown where codes are not."""
-    at = {"created_at": iso(code.created_at_ms)}
+    at = {"created_at": iso(code.asked_at_ms)}
     if code.state == "removing" or (expired(code, now_s) and slot is not None):
         return [{**at, "mutation_code": "deleting", "message": "Removing the code from the keypad."}]
     if not wanted(code, now_s) or on_keypad(code, slot):

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from doorpad.api.vocabulary import Vocabulary
 from doorpad.emulator import commission, runtime
 from doorpad.emulator.control import ControlServer, OnOutput
 from doorpad.store.database import DataFolderUnusable
@@ -73,11 +74,22 @@ async def _stop(servers: list[ControlServer]) -> None:
 
 
 def write_config(
-    data: Path, servers: list[ControlServer], *, listen: str, timing: Timing | None = None
+    data: Path,
+    servers: list[ControlServer],
+    *,
+    listen: str,
+    timing: Timing | None = None,
+    errors_vocabulary: Vocabulary = "2025",
 ) -> Path:
     """Write the `doorpad.toml` of a bridge for these keypads; return its path."""
     # Who tries webhooks on emulated keypads has the receiver on the same machine.
-    lines = ['data = "."', f"listen = {json.dumps(listen)}", "private_webhooks = true", ""]
+    lines = [
+        'data = "."',
+        f"listen = {json.dumps(listen)}",
+        "private_webhooks = true",
+        f"errors_vocabulary = {json.dumps(errors_vocabulary)}",
+        "",
+    ]
     if timing is not None:
         lines += ["[timing]", f"offline_s = {timing.offline_s}", ""]
     for server in servers:

@@ -28,7 +28,7 @@ async def taken_off(session: AsyncSession, code: AccessCode, version: int, now_m
     await tell(session, code, "access_code.deleted_external_to_seam", at, now_ms)
     if code.external_modification_allowed:
         code.taken_off = True
-    await _mark(session, code, now_ms)
+    await _mark(session, code, now_ms, "removed")
 
 
 async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: int) -> None:
@@ -39,7 +39,7 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     await tell(session, code, "access_code.modified_external_to_seam", at, now_ms)
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
-    await _mark(session, code, now_ms)
+    await _mark(session, code, now_ms, "modified")
 
 
 async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
@@ -49,13 +49,13 @@ async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: in
     await tell(session, code, event_type, code.asked_at_ms, now_ms)
 
 
-async def _mark(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
+async def _mark(session: AsyncSession, code: AccessCode, now_ms: int, change_type: str) -> None:
     standing = await session.get(CodeError, (code.access_code_id, MODIFIED))
     seen_ms = [*(standing.detail["seen_ms"] if standing is not None else []), now_ms][-_SEEN_MAX:]
     await stand(
         session,
         code,
-        Problem(MODIFIED, {"seen_ms": seen_ms}),
+        Problem(MODIFIED, {"seen_ms": seen_ms, "change_type": change_type}),
         now_ms,
         is_warning=code.external_modification_allowed,
     )

@@ -53,7 +53,7 @@ async def stand(
     if standing is not None:
         standing.detail, standing.is_warning = problem.detail, is_warning
         return False
-    words = CODE_WARNINGS[problem.error_code] if is_warning else ERRORS[problem.error_code].message
+    words = (CODE_WARNINGS if is_warning else ERRORS)[problem.error_code].message
     session.add(
         CodeError(
             access_code_id=code.access_code_id,
