@@ -31,10 +31,11 @@ OPEN = 3
 # Why a session ended or did not begin.
 SILENT = 1  # no answer after the last repetition
 RESTARTED = 2  # the keypad says that it knows no session: it has started anew
-WRONG_KEY = 3  # the keypad's proof does not fit the key that we hold for it
+WRONG_KEY = 3  # the keypad names another key than we hold for it
 UNKNOWN_DEVICE = 4  # we hold no key for the keypad that answered
 NOT_ENROLLED = 5  # the keypad holds no key for this hub
 MALFORMED = 6  # a sealed answer that no right keypad sends
+WRONG_PROOF = 7  # the keypad names the key that we hold for it, and does not prove it
 
 LOST_REASONS = {
     SILENT: "the keypad does not answer",
@@ -43,6 +44,7 @@ LOST_REASONS = {
     UNKNOWN_DEVICE: "the keypad on this port is not one that this hub holds a key for",
     NOT_ENROLLED: "the keypad holds no key of this hub",
     MALFORMED: "the keypad sent an answer that does not follow the protocol",
+    WRONG_PROOF: "what answers there names the keypad's key and cannot prove it",
 }
 
 # ASH's adaptive timer: smoothed round trip plus four deviations, doubled at each repetition.
@@ -297,7 +299,7 @@ class HostSession:
             return self._lose(WRONG_KEY)
         keys = SessionKeys(psk, self._hello, cbor.encode(answer[:5] + [b""] + answer[6:]))
         if not equal(answer[5], keys.device_proof):
-            return self._lose(WRONG_KEY)
+            return self._lose(WRONG_PROOF)
         self._answered(self._in_flight[0], now_ms)
         self._keys = keys
         self._device_id = device_id

@@ -283,6 +283,11 @@ class World:
     def device_id(self) -> str:
         return self.keypad.device_id
 
+    @property
+    def said(self) -> str:
+        """What emulator and bridges wrote to standard error."""
+        return self._log.read_text(errors="replace")
+
     def create(self, **fields: object) -> str:
         """Create a code on the first keypad unless told otherwise; returns its id once the keypad holds it."""
         code = self.seam.access_codes.create(**{"device_id": self.device_id, **fields})

@@ -149,6 +149,20 @@ def test_wrong_key_is_told_as_such_and_opens_nothing():
     assert not keypad.session.is_open
 
 
+def test_noise_is_never_taken_for_a_wrong_key():
+    """Goal: only an intact answer tells of keys. Method: flip every single bit of the answer to a HELLO."""
+    hub, keypad = make_host(), Keypad()
+    hub.start(0)
+    answer = keypad.session.receive(hub.take_output(), 1000)
+    for bit in range(8, 8 * (len(answer) - 1)):  # between the delimiters
+        flipped = bytearray(answer)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert hub.receive(bytes(flipped), 0) == []
+        assert (hub.state, hub.take_output()) == (host.HELLO_SENT, b"")
+    assert hub.receive(answer, 0) == []
+    assert hub.state == host.AUTH_SENT
+
+
 def test_hub_that_the_keypad_does_not_know_is_told_so():
     hub, keypad = make_host(host_id=b"stranger"), Keypad()
     assert handshake(hub, keypad) == []
@@ -169,10 +183,8 @@ def test_keypad_that_the_hub_does_not_know_is_told_as_such():
 
 
 def test_every_reason_for_a_loss_has_words():
-    reasons = {
-        getattr(host, name) for name in ("SILENT", "RESTARTED", "WRONG_KEY", "UNKNOWN_DEVICE", "NOT_ENROLLED")
-    }
-    assert set(LOST_REASONS) == reasons | {host.MALFORMED}
+    names = ("SILENT", "RESTARTED", "WRONG_KEY", "WRONG_PROOF", "UNKNOWN_DEVICE", "NOT_ENROLLED", "MALFORMED")
+    assert set(LOST_REASONS) == {getattr(host, name) for name in names}
     assert all(LOST_REASONS.values())
 
 

@@ -193,7 +193,7 @@ def test_hello_changed_on_its_way_fails_the_proof(what):
     assert answer != b""
     [lost] = hub.receive(answer, 0)
     assert isinstance(lost, Lost)
-    assert lost.reason == host.WRONG_KEY
+    assert lost.reason == host.WRONG_PROOF
     assert (hub.take_output(), keypad.session.is_open) == (b"", False)
 
 
@@ -204,7 +204,7 @@ def test_answer_to_hello_changed_on_its_way_fails_the_proof(what):
     hub.start(0)
     [lost] = hub.receive(_alter(keypad.session.receive(hub.take_output(), 1000), change), 0)
     assert isinstance(lost, Lost)
-    assert lost.reason == host.WRONG_KEY
+    assert lost.reason == host.WRONG_PROOF
     assert (hub.take_output(), keypad.session.is_open) == (b"", False)
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from doorpad.api.conditions import ErrorObject, WarningObject, error_object
+from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
 from doorpad.api.pins import lengths
 from doorpad.api.times import iso
 from doorpad.link.names import health_names
+from doorpad.store.catalogue import ERRORS
 from doorpad.store.schema import Device, Hub
 
 DEVICE_TYPE = "doorpad_keypad"
@@ -95,6 +96,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
         location=_location(device),
         custom_metadata=device.custom_metadata,
         errors=device_errors(device),
+        warnings=device_warnings(device),
         doorpad={
             "boot_id": device.boot_id,
             "table_epoch": device.table_epoch,
@@ -117,6 +119,7 @@ def unmanaged_device_object(hub: Hub, device: Device) -> UnmanagedDeviceObject:
         location=_location(device),
         custom_metadata=device.custom_metadata,
         errors=device_errors(device),
+        warnings=device_warnings(device),
     )
 
 
@@ -131,9 +134,27 @@ def _location(device: Device) -> LocationObject | None:
 
 def device_errors(device: Device) -> list[ErrorObject]:
     """The device's own errors; its access codes inherit them."""
+    standing = [
+        error_object(code, it["since_ms"], message=it["message"])
+        for code, it in device.conditions.items()
+        if not it["is_warning"]
+    ]
     if device.link_state not in _LINK_ERRORS:
-        return []
-    return [error_object(_LINK_ERRORS[device.link_state], device.link_changed_at_ms)]
+        return standing
+    code = _LINK_ERRORS[device.link_state]
+    why = "" if device.link_reason is None else f": {device.link_reason}"
+    return [
+        error_object(code, device.link_changed_at_ms, message=ERRORS[code].message + why),
+        *standing,
+    ]
+
+
+def device_warnings(device: Device) -> list[WarningObject]:
+    return [
+        warning_object(code, it["since_ms"], it["message"])
+        for code, it in device.conditions.items()
+        if it["is_warning"]
+    ]
 
 
 def _properties(device: Device) -> dict[str, Any]:

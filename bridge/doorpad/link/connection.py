@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import serial
-from doorpad_link import host
 from doorpad_link.host import Hinted, HostSession, Lost, Opened, Replied
 
 from doorpad.keyring import LinkKey
-from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation
+from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation, session_lost
 from doorpad.link.port import open_port
 from doorpad.link.prompt import what_speaks
 
@@ -157,7 +156,7 @@ class Connection:
         elif isinstance(event, Hinted):
             self.hinted.set()
         else:
-            self._end(NoSession(f"port {self._port.port}: {host.LOST_REASONS[event.reason]}"))
+            self._end(session_lost(event.reason, str(self._port.port)))
 
     def _after_session(self) -> None:
         # Whatever the session was told, it may want to send, and to be called at another time.

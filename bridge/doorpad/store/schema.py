@@ -85,6 +85,9 @@ class Device(Base):
     boot_id: Mapped[str | None] = mapped_column(String)
     link_state: Mapped[LinkState] = mapped_column(String, default="new", server_default=text("'new'"))
     link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)
+    link_reason: Mapped[str | None] = mapped_column(String)  # why it is not online, for people
+    # By code, device_conditions.StandingCondition.
+    conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default=text("'{}'"))
     clock_trusted: Mapped[bool] = mapped_column(default=False, server_default=false())
     firmware: Mapped[str | None] = mapped_column(String)
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it

@@ -8,7 +8,6 @@ a write that was sent and not answered is either found there or was never done.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +15,27 @@ from pathlib import Path
 from doorpad.events.log import record
 from doorpad.link import operations
 from doorpad.link.connection import Connection, LinkStatistics
-from doorpad.link.errors import LinkDown, PortGone, PortUnusable
+from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusable
 from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
 from doorpad.link.rotation import open_session
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
 from doorpad.store.schema import Device, LinkState
+from doorpad.sync.backoff import Backoff
 from doorpad.sync.converging import Converger, Refusals
+from doorpad.sync.credentials import Credentials
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
-from doorpad.sync.timing import PAUSE_S, SETTLE_S, Timing
+from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
+
+
+def _now_s() -> float:
+    """The event loop's own clock, by which it waits too."""
+    return asyncio.get_running_loop().time()
+
 
 OnStatistics = Callable[[str, LinkStatistics, KeypadStatistics], None]
 
@@ -71,11 +78,14 @@ class Keeper:
         self._on_link = on_link
         self._on_statistics = on_statistics
         self._woken = asyncio.Event()
-        self._answered_at = time.monotonic()  # when the keypad last proved to be there
+        self._answered_at = _now_s()  # when the keypad last proved to be there
         self._clock_set_at = 0.0
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
+        self._backoff = Backoff()
+        self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
+        self._in_step = False  # the present session has brought its keypad in step
 
     def wake(self) -> None:
         self._refusals.clear()
@@ -106,7 +116,7 @@ class Keeper:
     async def run(self) -> None:
         """Keep the keypad in step, for ever. Raises only what is a bug or a broken disk."""
         while True:
-            began = time.monotonic()
+            began = _now_s()
             try:
                 connection, opened = await open_session(
                     self._keypad.port,
@@ -116,28 +126,52 @@ class Keeper:
                     self._timing.handshake_s,
                 )
             except LinkDown as reason:
-                await self._is_down(reason)
-                if not reason.port_there:
-                    await self._pause(self._timing.port_s)
-                elif time.monotonic() - began < PAUSE_S:
-                    await self._pause(PAUSE_S)
+                await self._await_next(reason, began + self._backoff.next_s())
                 continue
+            self._in_step = False
             try:
                 await self._serve(connection, operations.capabilities(opened.capabilities), opened.boot_id)
             except LinkDown as reason:
-                await self._is_down(reason)
+                lost = reason
             finally:
                 connection.close()
+            # One that did its work may be had again at once.
+            await self._await_next(lost, 0 if self._in_step else began + self._backoff.next_s())
 
-    async def _is_down(self, reason: LinkDown) -> None:
-        silent_s = time.monotonic() - self._answered_at
+    async def _await_next(self, reason: LinkDown, due: float) -> None:
+        """Tell why there is no session, and wait until the next attempt is due or what is wanted changes."""
+        if isinstance(reason, NotAuthenticated) and self._credentials.failed():
+            await self._tell_mismatch(reason)
+            await self._declare("offline", reason)
+        if (
+            not reason.port_there
+        ):  # to look whether a port is there costs nothing, and a plug is put in at any time
+            self._backoff.reset()
+            due = _now_s() + self._timing.port_s
+        while True:
+            woken = self._woken.is_set()
+            self._woken.clear()
+            await self._is_down(reason, woken)
+            left_s = due - _now_s()
+            if left_s <= 0 or woken:
+                return
+            await self._pause(min(left_s, SETTLE_S))
+
+    async def _is_down(self, reason: LinkDown, woken: bool) -> None:
+        silent_s = _now_s() - self._answered_at
         if isinstance(reason, PortGone):
             await self._declare("disconnected", reason)
         elif silent_s >= self._timing.offline_s or isinstance(reason, PortUnusable):
             await self._declare("offline", reason)
-        if self._woken.is_set() or time.monotonic() - self._settled_at >= SETTLE_S:
-            self._woken.clear()
+        if woken or _now_s() - self._settled_at >= SETTLE_S:
             await self._settle_all(may_finish=False)
+
+    async def _tell_mismatch(self, reason: NotAuthenticated) -> None:
+        async with self._database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            is_new = self._credentials.tell(device, reason, self._now_ms())
+        if is_new:
+            log.error("keypad %s has no session: %s. %s", self._keypad.serial, reason, reason.what_to_do)
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until what is wanted changes."""
@@ -148,6 +182,7 @@ class Keeper:
     async def _declare(self, state: LinkState, reason: LinkDown | None) -> None:
         async with self._database.write() as session:
             device = await session.get_one(Device, self.device_id)
+            device.link_reason = str(reason) if reason else None
             if device.link_state == state:
                 return
             before, now_ms = device.link_state, self._now_ms()
@@ -175,7 +210,7 @@ class Keeper:
         log.info("keypad %s is %s%s", self._keypad.serial, state, f": {reason}" if reason else "")
 
     async def _serve(self, connection: Connection, found: Capabilities, boot_id: bytes) -> None:
-        self._answered_at = time.monotonic()
+        self._answered_at = _now_s()
         async with self._database.write() as session:
             device = await session.get_one(Device, self.device_id)
             device.capacity = found.capacity
@@ -183,6 +218,8 @@ class Keeper:
             device.pin_max = found.pin_length_max
             device.firmware = found.firmware
             device.boot_id = boot_id.hex()
+            if self._credentials.proven(device):
+                log.warning("keypad %s: the keys fit again", self._keypad.serial)
         self._clock_set_at = 0.0
         reader = Reader(self._database, self.device_id, found.maker, self._now_ms)
         converger = Converger(
@@ -202,10 +239,12 @@ class Keeper:
         await self._settle_all(may_finish=True)
         await self._declare("online", None)
         due_s = await converger.converge()
+        self._in_step = True
+        self._backoff.reset()
         counted_at: float | None = None
         while True:
-            if counted_at is None or time.monotonic() - counted_at >= self._timing.statistics_s:
-                counted_at = time.monotonic()
+            if counted_at is None or _now_s() - counted_at >= self._timing.statistics_s:
+                counted_at = _now_s()
                 keypad = await operations.statistics(connection)
                 self._on_statistics(self.device_id, connection.statistics, keypad)
             woken = await self._wait(connection, due_s)
@@ -235,15 +274,15 @@ class Keeper:
 
     async def _look(self, connection: Connection) -> KeypadState:
         state = await operations.state(connection)
-        self._answered_at = time.monotonic()
-        clock_age_s = time.monotonic() - self._clock_set_at
+        self._answered_at = _now_s()
+        clock_age_s = _now_s() - self._clock_set_at
         if state.time_s is None or not self._clock_set_at or clock_age_s >= self._timing.clock_s:
             if not await operations.set_time(connection):
                 log.warning(
                     "keypad %s has seen a later time than this hub's and keeps it; set the hub's clock right",
                     self._keypad.serial,
                 )
-            self._clock_set_at = time.monotonic()
+            self._clock_set_at = _now_s()
             state = await operations.state(connection)
             async with self._database.write() as session:
                 device = await session.get_one(Device, self.device_id)
@@ -263,6 +302,6 @@ class Keeper:
 
     async def _settle_all(self, *, may_finish: bool) -> None:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""
-        self._settled_at = time.monotonic()
+        self._settled_at = _now_s()
         async with self._database.write() as session:
             await pass_time(session, self.device_id, self._now_ms(), self._timing, may_finish=may_finish)

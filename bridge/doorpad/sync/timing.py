@@ -43,5 +43,4 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
 
 REFUSED_BASE = 1.8  # a code that the keypad refused is tried again after this to the n-th power ...
 REFUSED_S_MAX = 60.0  # ... and at most this
-PAUSE_S = 1.0  # before the next attempt at a port that is there
 SETTLE_S = 1.0  # between looks at what time alone changed, while a keypad is away
