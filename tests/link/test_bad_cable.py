@@ -4,93 +4,26 @@ The seed is in the test's id. Another choice of faults: the request `faults` of 
 """
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 import pytest
-from doorpad import keyring
-from doorpad.emulator.bench import BenchClient
+from bad_line import BAUD, Hub, Keypad, emulated, writes
 from doorpad.emulator.faults import Faults, Spoiler
 from doorpad.link import operations
-from doorpad.link.connection import Connection
-from doorpad.link.errors import NoSession
-from doorpad.link.operations import SlotWrite
-from doorpad_link import messages
+from doorpad_link import frame, messages
 
-BAUD = 115_200
 WAIT_S = 120.0
-
-
-@dataclass(frozen=True)
-class Keypad:
-    serial: str
-    link: str
-    keys: Path
-    bench: BenchClient
-
-    async def connect(self) -> Connection:
-        """A session, after as many attempts as it takes."""
-        key = keyring.load(self.keys, self.serial)
-        while True:
-            with suppress(NoSession):
-                connection, _ = await Connection.open(self.link, BAUD, key, self.serial)
-                return connection
-
-    async def spoil(self, faults: Faults) -> dict[str, int]:
-        """Returns the harm done by the faults before."""
-        harm: dict[str, int] = (await self.bench.request(faults=asdict(faults)))["harm"]
-        return harm
 
 
 @pytest.fixture(scope="module")
 def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
-    data = tmp_path_factory.mktemp("bad") / "data"
-    options = ["--data", str(data), "--strike-ms", "100", "--baud", str(BAUD), "--json"]
-    command = [sys.executable, "-m", "doorpad", "emulate", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
-        yield Keypad(about["serial"], about["link"], data / "keys", BenchClient(Path(about["control"])))
-        process.terminate()
+    with emulated(tmp_path_factory.mktemp("bad"), "--baud", str(BAUD)) as keypad:
+        yield keypad
 
 
-class Hub:
-    """Writes slots and reads the journal over whatever cable there is, as sync does: after a loss it asks again."""
-
-    def __init__(self, keypad: Keypad, connection: Connection) -> None:
-        self._keypad = keypad
-        self._connection = connection
-        self.losses = 0
-
-    async def do(self, work: Any) -> Any:
-        """`work(connection)`, in a new session if the one that there is does not live through it."""
-        while True:
-            try:
-                return await work(self._connection)
-            except NoSession:
-                self.losses += 1
-                self._connection.close()
-                self._connection = await self._keypad.connect()
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def _writes(first: int, count: int) -> list[SlotWrite]:
-    return [
-        SlotWrite(slot, 0, str(200_000 + slot), None, None, str(UUID(int=slot)), slot.to_bytes(8, "big"))
-        for slot in range(first, first + count)
-    ]
-
-
-KNOWN = _writes(1, 1)[0]  # the code that opens while the cable is bad
+KNOWN = writes(1, 1)[0]  # the code that opens while the cable is bad
 
 # At a bit error rate of 1e-3 a frame of 14 slots never arrives; slots one by one do.
 CASES = [
@@ -100,6 +33,11 @@ CASES = [
     pytest.param(Faults(seed=4, drop=3e-3, insert=3e-3, double=3e-3), 2, id="bytes lost, added, doubled, seed 4"),
     pytest.param(Faults(seed=5, lose_frame=0.25, repeat_frame=0.3), 4, id="frames lost and repeated, seed 5"),
     pytest.param(Faults(seed=6, pause=0.1), 4, id="pauses, seed 6"),
+    pytest.param(
+        Faults(seed=7, swap_frame=0.2, replay_frame=0.4, splice_frame=0.4, lose_frame=0.1),
+        4,
+        id="frames swapped, replayed, spliced, seed 7",
+    ),
 ]  # fmt: skip
 
 
@@ -117,10 +55,10 @@ async def test_each_change_over_a_bad_cable_is_one_change(
         assert known.done
         before = await hub.do(operations.state)
         frames = 6
-        writes = _writes(faults.seed * 100, frames * together)
+        wanted = writes(faults.seed * 100, frames * together)
         await keypad.spoil(faults)
         pressing = asyncio.create_task(keypad.bench.request(press=KNOWN.code + "#"))
-        parts = [writes[start : start + together] for start in range(0, len(writes), together)]
+        parts = [wanted[start : start + together] for start in range(0, len(wanted), together)]
         async with asyncio.timeout(WAIT_S):
             for part in parts:
                 results = await hub.do(lambda connection, part=part: operations.put(connection, part))
@@ -131,32 +69,28 @@ async def test_each_change_over_a_bad_cable_is_one_change(
         async with asyncio.timeout(WAIT_S):
             after = await hub.do(operations.state)
             page = await hub.do(lambda connection: operations.events(connection, before.journal_head))
-            held = [
-                (slot.slot, slot.code, slot.op_id)
-                for start in range(writes[0].slot, writes[-1].slot + 1, 10)
-                for slot in (
-                    await hub.do(lambda c, n=start: operations.changed_since(c, before.generation, n))
-                ).slots
-                if slot.slot < start + 10
-            ]
+            slots = await hub.slots(wanted[0].slot, wanted[-1].slot)
     finally:
         hub.close()
-    assert held == [(write.slot, write.code, write.op_id.hex()) for write in writes]
-    assert after.generation - before.generation == len(writes), "a change was made twice"
+    assert [(slot.slot, slot.code, slot.op_id) for slot in slots] == [
+        (write.slot, write.code, write.op_id.hex()) for write in wanted
+    ]
+    assert after.generation - before.generation == len(wanted), "a change was made twice"
     assert [entry.kind for entry in page.entries] == [messages.EV_GRANTED], "one entry for one opening"
     if faults.flip > 1e-5 or not faults.flip:  # a bit in a million is seldom one of these
-        wanted = {name for name, chance in asdict(faults).items() if name != "seed" and chance}
-        assert set(harm) == wanted, "the cable was not bad at all"
+        asked = {name for name, chance in asdict(faults).items() if name != "seed" and chance}
+        assert set(harm) == asked, "the cable was not bad at all"
 
 
 def test_spoiler_does_the_same_harm_however_the_bytes_are_cut() -> None:
-    faults = Faults(seed=9, flip=1e-3, drop=0.01, insert=0.01, double=0.01, lose_frame=0.3, repeat_frame=0.3)
+    chances = {name: 0.2 for name in asdict(Faults()) if name.endswith("_frame")}
+    faults = Faults(seed=9, flip=1e-3, drop=0.01, insert=0.01, double=0.01, **chances)
     data = b"".join(b"\0" + bytes(range(1, 80)) + b"\0" for _ in range(50))
     whole = Spoiler(faults, "to hub")
     bytewise = Spoiler(faults, "to hub")
     assert whole.spoil(data) == b"".join(bytewise.spoil(data[at : at + 1]) for at in range(len(data)))
     assert whole.harm == bytewise.harm
-    assert set(whole.harm) == {"flip", "drop", "insert", "double", "lose_frame", "repeat_frame"}
+    assert set(whole.harm) == {"flip", "drop", "insert", "double", *chances}
     assert Spoiler(faults, "to keypad").spoil(data) != Spoiler(faults, "to hub").spoil(data)
 
 
@@ -164,3 +98,33 @@ def test_spoiler_does_the_same_harm_however_the_bytes_are_cut() -> None:
 async def test_faults_that_no_cable_has_are_refused(keypad: Keypad, faults: dict[str, Any]) -> None:
     with pytest.raises(Exception, match=r"chance|unexpected"):
         await keypad.bench.request(faults=faults)
+
+
+def _frame(counter: int, body: bytes) -> bytes:
+    return frame.pack(frame.Header(frame.REQ, 7, counter, False), body)
+
+
+@pytest.mark.parametrize(
+    ("faults", "arrives"),
+    [
+        (Faults(lose_frame=1), []),
+        (Faults(repeat_frame=1), [(1, b"a"), (1, b"a"), (2, b"b"), (2, b"b")]),
+        (Faults(swap_frame=1), [(2, b"b"), (1, b"a")]),
+        (Faults(replay_frame=1), [(1, b"a"), (2, b"b"), (1, b"a")]),
+        (Faults(splice_frame=1), [(1, b"a"), (2, b"b"), (2, b"a")]),
+    ],
+    ids=["lost", "repeated", "swapped", "replayed", "spliced"],
+)
+def test_frames_arrive_as_the_fault_says_and_intact(faults: Faults, arrives: list[tuple[int, bytes]]) -> None:
+    splitter = frame.Splitter()
+    out = Spoiler(faults, "to keypad").spoil(_frame(1, b"a") + _frame(2, b"b"))
+    assert [(header.counter, body) for header, body in splitter.feed(out)] == arrives
+    assert splitter.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("cut", "error"), [({"cut_after": 0, "to": "hub"}, "one byte"), ({"cut_after": 1, "to": "me"}, "no such")]
+)
+async def test_cut_that_cannot_be_made_is_refused(keypad: Keypad, cut: dict[str, Any], error: str) -> None:
+    with pytest.raises(Exception, match=error):
+        await keypad.bench.request(**cut)

@@ -118,3 +118,31 @@ async def test_pulled_cable_loses_what_was_under_way_and_carries_again_when_plug
             os.close(again)
         assert cable.carried == (before + 4, 0)
         assert b"".join(data for data, _ in tapped) == DATA[:before] + b"\0new"
+
+
+@pytest.mark.parametrize("baud", [None, BAUD])
+@pytest.mark.parametrize("to_hub", [False, True], ids=["to keypad", "to hub"])
+async def test_cable_cut_after_some_bytes_carries_so_many_and_is_gone(
+    tmp_path: Path, baud: int | None, to_hub: bool
+) -> None:
+    async with plugged_in(tmp_path, baud) as (cable, keypad, hub), asyncio.timeout(WAIT_S):
+        cable.cut_after(57, to_hub=to_hub)
+        if to_hub:
+            keypad.send(DATA[:100])
+        else:
+            os.write(hub, DATA[:100])
+        while cable.state is Plug.IN:
+            await asyncio.sleep(0)  # lets the cable work
+        assert cable.carried == ((0, 57) if to_hub else (57, 0))
+        assert not cable.name.exists()
+        cable.set(Plug.IN)
+        os.close(os.open(cable.name, os.O_RDWR | os.O_NOCTTY))
+
+
+async def test_cut_that_was_called_off_is_not_made(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, None) as (cable, keypad, hub), asyncio.timeout(WAIT_S):
+        cable.cut_after(10, to_hub=True)
+        cable.set(Plug.IN)
+        keypad.send(AT_ONCE)
+        assert await asyncio.to_thread(_read, hub, len(AT_ONCE)) == AT_ONCE
+        assert cable.state is Plug.IN

@@ -48,6 +48,8 @@ class _Wire:
         self._carried_at = 0.0  # when the newest byte that was given out had passed the line
         self._timer: asyncio.TimerHandle | None = None
         self.carried_bytes = 0
+        self.left_bytes: int | None = None  # that still pass before `on_cut` is called; None: any number
+        self.on_cut: Callable[[], None] = lambda: None
 
     @property
     def is_full(self) -> bool:
@@ -111,6 +113,15 @@ class _Wire:
             self._on_room()
 
     def _pass(self, data: bytes) -> None:
+        if self.left_bytes is not None:
+            data = data[: self.left_bytes]
+            self.left_bytes -= len(data)
+        self._carry(data)
+        if self.left_bytes == 0:
+            self.left_bytes = None
+            self.on_cut()
+
+    def _carry(self, data: bytes) -> None:
         self.carried_bytes += len(data)
         if self.spoiler is None:
             self._give(data)
@@ -161,6 +172,15 @@ class Cable:
         spoilers = filter(None, (self._to_keypad.spoiler, self._to_hub.spoiler))
         return dict(sum((spoiler.harm for spoiler in spoilers), Counter()))
 
+    def cut_after(self, count: int, *, to_hub: bool) -> None:
+        """Pull the plug once `count` more bytes, 1 or more, have come through in this direction.
+
+        `set` calls it off.
+        """
+        wire = self._to_hub if to_hub else self._to_keypad
+        wire.on_cut = lambda: self.set(Plug.OUT)
+        wire.left_bytes = count
+
     def connect_keypad(self, keypad: socket.socket | None) -> None:
         """Take the keypad's end, or let go of it (None) when the keypad has no power."""
         if self._keypad is not None:
@@ -171,7 +191,8 @@ class Cable:
         self._listen_to_keypad()
 
     def set(self, state: Plug) -> None:
-        """Plug in, pull, or cut the wires inside. Doing what is done already changes nothing."""
+        """Plug in, pull, or cut the wires inside. Doing what is done already only calls off a cut to come."""
+        self._to_keypad.left_bytes = self._to_hub.left_bytes = None
         if state is Plug.OUT:
             self._pull()
         elif self._master < 0:

@@ -10,6 +10,7 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
                                                     arrived at the keypad, and at the hub)
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
+    {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
     and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash, hang
     (firmware/emulator/bench.py).
 
@@ -119,6 +120,10 @@ class ControlServer:
                 except (TypeError, FaultsImpossible) as error:
                     raise ValueError(str(error)) from error
                 return {"harm": harm}
+            case {"cut_after": int(count), "to": "keypad" | "hub" as end}:
+                if count < 1:
+                    raise ValueError("a cable is cut after one byte or more")
+                self.keypad.cable.cut_after(count, to_hub=end == "hub")
             case {"power": "on" | "off" as state}:
                 await self.keypad.power(state == "on")
             case {"program": str(code)}:

@@ -4,9 +4,12 @@ import random
 from collections import Counter
 from dataclasses import dataclass, fields
 
+from doorpad_link import frame
+
 from doorpad.errors import DoorpadError, NextStep
 
 _PAUSE_MS = (45, 400)  # as a flash erase stops a receiver: typical, and the worst
+_RECORDED_MAX = 256  # frames that can be played again: enough for several sessions
 
 
 class FaultsImpossible(DoorpadError):
@@ -23,6 +26,9 @@ class Faults:
         flip: of each bit, to arrive as the other.
         drop, insert, double: of each byte, to be lost, to have a random one before it, to come twice.
         lose_frame, repeat_frame: of each frame, to be lost whole, to come once more right behind itself.
+        swap_frame: of each frame, to come only after the one that follows it.
+        replay_frame: of each frame, to be followed by an older one, of this session or of one before.
+        splice_frame: of each frame, to be followed by its header on the body of an older one, with a right CRC.
         pause: of each zero byte, to be followed by 45 to 400 ms in which nothing arrives.
     """
 
@@ -33,6 +39,9 @@ class Faults:
     double: float = 0.0
     lose_frame: float = 0.0
     repeat_frame: float = 0.0
+    swap_frame: float = 0.0
+    replay_frame: float = 0.0
+    splice_frame: float = 0.0
     pause: float = 0.0
 
     def __post_init__(self) -> None:
@@ -40,6 +49,16 @@ class Faults:
             value = getattr(self, chance.name)
             if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise FaultsImpossible(f"{chance.name} is a chance from 0 to 1, not {value!r}")
+
+
+_BY_FRAME = [it.name for it in fields(Faults) if it.name.endswith("_frame")]
+
+
+def _spliced(piece: bytes, older: bytes) -> bytes:
+    new, old = frame.unpack(piece), frame.unpack(older)
+    if new is None or old is None:
+        return older
+    return frame.pack(new[0], old[1]).strip(b"\0")
 
 
 class Spoiler:
@@ -52,8 +71,12 @@ class Spoiler:
             it.name: random.Random(f"{direction} {it.name} {faults.seed}")  # noqa: S311 - a cable is no secret
             for it in fields(faults)[1:]
         }
-        self._frame = bytearray()  # what has passed of the frame that is under way
+        self._whole_frames = any(getattr(faults, name) for name in _BY_FRAME)
+        self._frame = bytearray()  # what has come of the frame that is under way
         self._losing = False
+        self._holding = False
+        self._late = b""  # a frame that waits for the one after it
+        self._recorded: list[bytes] = []
         self.harm: Counter[str] = Counter()
 
     def _hits(self, name: str) -> bool:
@@ -70,7 +93,7 @@ class Spoiler:
 
     def spoil(self, data: bytes) -> bytes:
         """Return what arrives of `data`, which goes on where the last call ended."""
-        if self._faults.lose_frame or self._faults.repeat_frame:
+        if self._whole_frames:
             data = self._by_frame(data)
         if self._faults.drop or self._faults.insert or self._faults.double:
             data = self._by_byte(data)
@@ -84,15 +107,33 @@ class Spoiler:
             if byte:
                 if not self._frame:
                     self._losing = self._hits("lose_frame")
+                    self._holding = not self._losing and not self._late and self._hits("swap_frame")
                 self._frame.append(byte)
-                if not self._losing:
+                if not self._losing and not self._holding:
                     out.append(byte)
             else:
                 out.append(0)
-                if self._frame and not self._losing and self._hits("repeat_frame"):
-                    out += self._frame + b"\0"
-                self._frame.clear()
+                if self._frame:
+                    out += self._behind(bytes(self._frame))
+                    self._frame.clear()
         return bytes(out)
+
+    def _behind(self, piece: bytes) -> bytes:
+        """What comes behind a frame that has just ended, each with a zero at its end."""
+        extra: list[bytes] = []
+        if self._holding:
+            self._late = piece
+        elif self._late:
+            extra.append(self._late)
+            self._late = b""
+        if not self._losing and self._hits("repeat_frame"):
+            extra.append(piece)
+        if self._recorded and self._hits("replay_frame"):
+            extra.append(self._random["replay_frame"].choice(self._recorded))
+        if self._recorded and self._hits("splice_frame"):
+            extra.append(_spliced(piece, self._random["splice_frame"].choice(self._recorded)))
+        self._recorded = [*self._recorded[1 - _RECORDED_MAX :], piece]
+        return b"".join(b"\0" + each + b"\0" for each in extra)
 
     def _by_byte(self, data: bytes) -> bytes:
         out = bytearray()
