@@ -55,10 +55,11 @@ _BY_FRAME = [it.name for it in fields(Faults) if it.name.endswith("_frame")]
 
 
 def _spliced(piece: bytes, older: bytes) -> bytes:
-    new, old = frame.unpack(piece), frame.unpack(older)
-    if new is None or old is None:
+    feed = frame.Splitter().feed(b"\0" + piece + b"\0" + older + b"\0")
+    found = [(header, bytes(body)) for header, body in feed]
+    if len(found) < 2:  # one of them was noise
         return older
-    return frame.pack(new[0], old[1]).strip(b"\0")
+    return frame.pack(found[0][0], found[1][1]).strip(b"\0")
 
 
 class Spoiler:
