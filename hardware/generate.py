@@ -10,12 +10,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parent / "firmware"
 OUTPUTS = ("strike", "led_green", "led_red", "buzzer")
-INPUTS = {
-    "request_to_exit": True,
-    "door_contact": True,
-    "tamper": True,
-    "reset_jumper": False,
-}  # pulled up inside
+INPUTS = ("request_to_exit", "door_contact", "tamper", "reset_jumper")
+
+KEYS = "0123456789*#"
+LETTERS = "ABCD"
 
 STRAPPING = {0, 2, 5, 12, 15}
 UART0 = {1, 3}
@@ -44,6 +42,9 @@ def check(pinmap: dict) -> None:
         len(row) != len(keypad["columns"]) for row in keypad["keys"]
     ):
         raise PinError("keypad: `keys` needs one text a row with one character a column")
+    every = "".join(keypad["keys"])
+    if sorted(every) not in (sorted(KEYS), sorted(KEYS + LETTERS)):
+        raise PinError(f"keypad: `keys` are {KEYS}, with or without {LETTERS}, each once; not {every}")
     used: list[tuple[str, int]] = []
     for row in keypad["rows"]:
         _check("keypad row", row, output=True)
@@ -54,8 +55,8 @@ def check(pinmap: dict) -> None:
     for role in OUTPUTS:
         _check(role, pinmap[role]["pin"], output=True)
         used.append((role, pinmap[role]["pin"]))
-    for role, pull in INPUTS.items():
-        _check(role, pinmap[role]["pin"], output=False, pull=pull)
+    for role in INPUTS:
+        _check(role, pinmap[role]["pin"], output=False, pull=pinmap[role]["pull_up"])
         used.append((role, pinmap[role]["pin"]))
     for role in (*OUTPUTS, *INPUTS):
         if pinmap[role]["active"] not in (0, 1):
@@ -86,6 +87,8 @@ def constants(pinmap: dict) -> str:
     for role in (*OUTPUTS, *INPUTS):
         lines.append(f"{role.upper()} = const({pinmap[role]['pin']})")
         lines.append(f"{role.upper()}_ACTIVE = const({pinmap[role]['active']})")
+    for role in INPUTS:
+        lines.append(f"{role.upper()}_PULL_UP = const({int(pinmap[role]['pull_up'])})")
     lines += [f"LINK_{name.upper()} = const({link[name]})" for name in ("uart", "tx", "rx")]
     return "\n".join(lines) + "\n"
 

@@ -20,6 +20,7 @@ _SETTINGS = {
     "slots": (SLOTS_MAX, 1, SLOTS_MAX),
     "baud": (115_200, 9600, 921_600),
     "strike_ms": (5000, _STRIKE_MS_MIN, STRIKE_MS_MAX),
+    "quiet": (0, 0, 1),  # no sound
     "door_contact": (0, 0, 1),  # whether it is fitted
     "tamper": (0, 0, 1),
     "held_open_s": (60, 5, 3600),

@@ -32,6 +32,7 @@ class Door:
         self._programming = program.Programming()
         self._doorway = Doorway(settings)
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
+        self._stuck = 0  # keys
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -109,6 +110,15 @@ class Door:
                 self._program(self._entry.entered)
             else:
                 self._judge(self._entry.entered, now_ms)
+
+    def key_stuck(self, key, stuck):
+        """Note that a key is held down by something else than a finger, or came free."""
+        self._stuck += 1 if stuck else -1
+        if self._stuck:
+            health.report(messages.HEALTH_KEY_STUCK)
+        else:
+            health.withdraw(messages.HEALTH_KEY_STUCK)
+        self.note(messages.EV_KEY_STUCK if stuck else messages.EV_KEY_FREED, ord(key))
 
     def _judge(self, pin, now_ms):
         if self._lockout.lapse(now_ms):

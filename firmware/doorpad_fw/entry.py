@@ -10,7 +10,7 @@ _DIGITS_MAX = const(16)  # more than any PIN has: a longer entry is wrong, not c
 MORE = const(0)
 CLEARED = const(1)
 ENTERED = const(2)
-IGNORED = const(3)  # `#` with nothing before it
+IGNORED = const(3)  # `#` with nothing before it, or a key without a meaning: A to D of a 4x4 keypad
 
 
 class Entry:
@@ -20,8 +20,10 @@ class Entry:
         self.entered = b""  # the number that ENTERED completed, ASCII digits
 
     def key(self, key, now_ms):
-        """Take one key ("0" to "9", "*", "#"); return what it did. `now_ms`: ticks."""
+        """Take one key ("0" to "9", "*", "#", "A" to "D"); return what it did. `now_ms`: ticks."""
         self.expire(now_ms)
+        if key > "9":
+            return IGNORED
         self._last_ms = now_ms
         if key == "*":
             self._digits = b""

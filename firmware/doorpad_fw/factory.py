@@ -19,7 +19,8 @@ _IOCTL_ERASE = const(6)
 
 def asked(key):
     """Whether a long press of `key` asks for it."""
-    return key == "*" and Pin(pins.RESET_JUMPER, Pin.IN).value() == pins.RESET_JUMPER_ACTIVE
+    pull = Pin.PULL_UP if pins.RESET_JUMPER_PULL_UP else -1
+    return key == "*" and Pin(pins.RESET_JUMPER, Pin.IN, pull).value() == pins.RESET_JUMPER_ACTIVE
 
 
 def begin():

@@ -27,8 +27,12 @@ class Inputs:
         self._settings = settings
         self._wake = asyncio.ThreadSafeFlag()
         self._pins = []
-        for number in (pins.REQUEST_TO_EXIT, pins.DOOR_CONTACT, pins.TAMPER):
-            pin = Pin(number, Pin.IN, Pin.PULL_UP)
+        for number, pull_up in (
+            (pins.REQUEST_TO_EXIT, pins.REQUEST_TO_EXIT_PULL_UP),
+            (pins.DOOR_CONTACT, pins.DOOR_CONTACT_PULL_UP),
+            (pins.TAMPER, pins.TAMPER_PULL_UP),
+        ):
+            pin = Pin(number, Pin.IN, Pin.PULL_UP if pull_up else -1)
             pin.irq(self._changed, Pin.IRQ_RISING | Pin.IRQ_FALLING)
             self._pins.append(pin)
         self._stable = 0  # a bit for each input that is active, debounced

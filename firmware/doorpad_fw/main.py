@@ -10,7 +10,7 @@ from esp32 import Partition
 from machine import UART, reset, reset_cause
 from time import ticks_ms
 
-from doorpad_fw import config, health, keys, pins
+from doorpad_fw import config, health, keys, pins, presses
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
@@ -41,12 +41,17 @@ def _on_exception(_loop, context):
     reset()
 
 
-def _long_press(key):
-    from doorpad_fw import factory  # here and at a start that it is due at: it does not stay on the heap
+def _on_press(door, kind, key):
+    if kind == presses.PRESSED:
+        door.key(key)
+    elif kind == presses.LONG:
+        from doorpad_fw import factory  # here and at a start that it is due at: it does not stay on the heap
 
-    if factory.asked(key):
-        factory.begin()
-        reset()
+        if factory.asked(key):
+            factory.begin()
+            reset()
+    else:
+        door.key_stuck(key, kind == presses.STUCK)
 
 
 async def _tick(door, inputs, matrix, link, watchdog):
@@ -103,7 +108,7 @@ async def _run(settings):
     )
     gc.collect()
     await asyncio.gather(
-        matrix.run(door.key, _long_press),
+        matrix.run(lambda kind, key: _on_press(door, kind, key)),
         inputs.run(door.input),
         link.run(uart),
         _tick(door, inputs, matrix, link, watchdog),

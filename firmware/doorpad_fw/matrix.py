@@ -1,19 +1,19 @@
 """The key matrix: asleep until a column falls, then scanned until every key is up again.
 
 Idle, all rows are low, so any key pulls its column low and interrupts. A scan that ran all the time
-would cost a hub of emulated keypads most of a core, and a battery its charge. Debouncing goes by time
-stamps, not by counting scans: a flash erase stops everything for 45 ms.
+would cost a hub of emulated keypads most of a core, and a battery its charge.
 """
 
 import asyncio
 
 from machine import Pin
 from micropython import const
-from time import sleep_us, ticks_diff, ticks_ms
+from time import sleep_us, ticks_ms
+
+from doorpad_fw.presses import Presses
 
 _SCAN_MS = const(4)
-_STABLE_MS = const(8)  # contacts bounce for up to 5 ms
-_LONG_MS = const(8000)
+_SCAN_STUCK_MS = const(10)  # a stuck key must not cost what a finger does; two scans see a press of 24 ms
 _SETTLE_US = const(10)  # a column's pull-up charges the line through some 45 kOhm
 
 
@@ -25,6 +25,7 @@ class Matrix:
         self._columns = [Pin(n, Pin.IN, Pin.PULL_UP) for n in columns]
         self._keys = keys
         self._pressed = asyncio.ThreadSafeFlag()
+        self._presses = Presses()
         self.scans = 0  # counts, and wraps
         for column in self._columns:
             column.irq(self._wake, Pin.IRQ_FALLING)
@@ -53,36 +54,14 @@ class Matrix:
             row.value(0)
         return down
 
-    async def run(self, on_key, on_long=lambda key: None):
-        """Call `on_key(key)` once for every press, when the press has been stable. Never returns.
-
-        `on_long(key)`: also called, once, for a key that has been down alone for 8 seconds.
-        """
+    async def run(self, on_press):
+        """Call `on_press(kind, key)` for everything that presses.py finds. Never returns."""
+        presses = self._presses
         while True:
             await self._pressed.wait()
-            await self._until_released(on_key, on_long)
-
-    async def _until_released(self, on_key, on_long):
-        stable = ""  # the keys that are down, debounced
-        long_told = False
-        seen = ""
-        since_ms = ticks_ms()
-        while True:
-            down = self._scan()
-            now_ms = ticks_ms()
-            if down != seen:
-                seen, since_ms = down, now_ms
-            elif seen != stable and ticks_diff(now_ms, since_ms) >= _STABLE_MS:
-                # Two new keys at once, or three with a ghost, are no entry anyone meant.
-                new = [key for key in seen if key not in stable]
-                stable = seen
-                if len(new) == 1:
-                    on_key(new[0])
-            if len(seen) != 1 or seen != stable:
-                long_told = False
-            elif not long_told and ticks_diff(now_ms, since_ms) >= _LONG_MS:
-                long_told = True
-                on_long(seen)
-            if not seen and not stable and ticks_diff(now_ms, since_ms) >= _STABLE_MS:
-                return
-            await asyncio.sleep_ms(_SCAN_MS)
+            while True:
+                for kind, key in presses.take(self._scan(), ticks_ms()):
+                    on_press(kind, key)
+                if presses.idle(ticks_ms()):
+                    break
+                await asyncio.sleep_ms(_SCAN_STUCK_MS if presses.waiting() else _SCAN_MS)

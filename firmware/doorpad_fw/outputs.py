@@ -1,7 +1,8 @@
 """Strike, LEDs and buzzer.
 
-The strike's pulse is played by the RMT peripheral, which falls back to idle without the interpreter:
-whatever the program does, the strike cannot stay energised longer than the pulse.
+The strike's pulse is played by the RMT peripheral, which falls back to idle without the interpreter: whatever the
+program does, the strike cannot stay energised longer than what the peripheral was last given, 12.5 s at most. A
+longer pulse is given to it in parts, each once the one before is over: if the program hangs, there is no next part.
 """
 
 import asyncio
@@ -17,7 +18,11 @@ _CLOCK_DIVIDER = const(255)
 _TICKS_PER_S = const(313_725)  # 80 MHz / 255
 _TICKS_MAX = const(32_767)  # of one RMT half-word
 _HALF_WORDS_MAX = const(120)  # of one load of the channel's memory
-STRIKE_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S
+LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S  # of one load
+STRIKE_MS_MAX = const(60_000)
+_LOOK_MS = const(
+    2
+)  # between two parts the strike is at rest for so long: shorter than any strike or magnet needs
 
 
 def pulse_ticks(duration_ms):
@@ -37,7 +42,10 @@ class _Level:
 
 
 class Outputs:
-    """`settings`: "strike_ms", how long a granted entry energises the strike, 100 to STRIKE_MS_MAX."""
+    """`settings`: "strike_ms", how long a granted entry energises the strike, 100 to STRIKE_MS_MAX, and "quiet".
+
+    A magnet that holds the door by its current is a strike that is active at level 0.
+    """
 
     def __init__(self, settings):
         self._settings = settings
@@ -47,53 +55,80 @@ class Outputs:
         self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
         self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
         self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
+        self._opening = False
         self._programming = False
         self._signal = None  # the running feedback task
 
     def open_strike(self):
         """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
-        if not self._strike.wait_done():
+        if self._opening or not self._strike.wait_done():
             return False
-        pieces = pulse_ticks(self._settings["strike_ms"])
-        self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+        duration_ms = self._settings["strike_ms"]
+        parts = (duration_ms + LOAD_MS_MAX - 1) // LOAD_MS_MAX
+        self._energise(duration_ms // parts)
+        if parts > 1:
+            self._opening = True
+            asyncio.create_task(self._go_on(duration_ms // parts, parts - 1))
         return True
+
+    def _energise(self, duration_ms):
+        pieces = pulse_ticks(duration_ms)
+        self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+
+    async def _go_on(self, part_ms, parts):
+        for _ in range(parts):
+            await asyncio.sleep_ms(part_ms)
+            while not self._strike.wait_done():
+                await asyncio.sleep_ms(_LOOK_MS)
+            self._energise(part_ms)
+        self._opening = False
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 
     def key_pressed(self):
-        self._play(((self._buzzer, 20),))
+        if not self._settings["quiet"]:
+            self._play(((self._buzzer, 20),))
 
     def granted(self):
         self._play(((self._green, 1000),))
 
     def refused(self):
-        self._play(((self._red, 150), (self._buzzer, 150), (self._red, 150)))
+        between = None if self._settings["quiet"] else self._buzzer
+        self._play(((self._red, 150), (between, 150), (self._red, 150)))
 
     def programming(self, active):
         self._programming = active
         self._green.set(active)
 
     def accepted(self):
-        self._play(((self._buzzer, 100), (None, 100), (self._buzzer, 100)))
+        sound = self._green if self._settings["quiet"] else self._buzzer
+        self._play(((sound, 100), (None, 100), (sound, 100)))
 
     def count(self, number):
-        """Beep the decimal digits of a number, the highest first: as many beeps as it says, one long one for 0."""
+        """Beep the decimal digits of a number, the highest first: as many beeps as it says, one long one for 0.
+
+        In quiet mode the red light flashes instead.
+        """
         steps = []
+        sound = self._red if self._settings["quiet"] else self._buzzer
         for digit in str(number):
             for _ in range(int(digit)):
-                steps += [(self._buzzer, 100), (None, 200)]
+                steps += [(sound, 100), (None, 200)]
             if digit == "0":
-                steps.append((self._buzzer, 600))
+                steps.append((sound, 600))
             steps.append((None, 700))
         self._play(steps)
 
     def _play(self, steps):
         if self._signal is not None:
             self._signal.cancel()
+        self._rest()
+        self._signal = asyncio.create_task(self._play_steps(steps))
+
+    def _rest(self):
         self._green.set(self._programming)
         self._red.set(False)
         self._buzzer.set(False)
-        self._signal = asyncio.create_task(self._play_steps(steps))
 
     async def _play_steps(self, steps):
         for output, duration_ms in steps:
@@ -102,4 +137,5 @@ class Outputs:
             await asyncio.sleep_ms(duration_ms)
             if output is not None:
                 output.set(False)
+        self._rest()
         self._signal = None

@@ -65,6 +65,8 @@ EV_TAMPER_END = 15
 EV_SLOT_CHANGED = 16  # given another PIN at the keypad itself
 EV_MASTER_CHANGED = 17  # the master PIN was changed at the keypad
 EV_FACTORY_RESET = 18
+EV_KEY_STUCK = 19  # down for 30 s, and ignored until it is up; reason: the key in ASCII
+EV_KEY_FREED = 20  # reason: as there
 
 # Reasons of a decision.
 GRANTED = 0
@@ -85,6 +87,7 @@ HEALTH_RECORD_LOST = 4  # a slot's newest record was damaged after it had been w
 HEALTH_JOURNAL = 8  # an entry of the journal could not be written
 HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gone, and was restored
 HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
+HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
 
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800

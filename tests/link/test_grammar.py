@@ -102,7 +102,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [((1,), 0), ((1, 0), None), ((1, 1), []), ((1, 1, 0, 0), b"")],
     ),
     "config-reply": (
-        [41, 0, [3, [["strike_ms", 3000, 100, 12_533]]]],
+        [41, 0, [3, [["strike_ms", 3000, 100, 60_000]]]],
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
     "statistics-request": ([50, None], [((0,), 51)]),

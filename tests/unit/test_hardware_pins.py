@@ -162,3 +162,27 @@ def test_uart_that_the_link_cannot_have_is_refused(uart):
     with pytest.raises(generate.PinError, match=f"link uart: UART{uart} "):
         generate.check(_with(("link", "uart"), uart))
     generate.check(_with(("link", "uart"), 2))
+
+
+@pytest.mark.parametrize(
+    "keys", [["123", "456", "789", "*00"], ["123", "456", "789", "*0+"], ["123", "456", "789", "*0A"]]
+)
+def test_keypad_without_every_digit_star_and_hash_is_refused(keys: list[str]) -> None:
+    pinmap = copy.deepcopy(PINMAP)
+    pinmap["keypad"]["keys"] = keys
+    with pytest.raises(generate.PinError, match="keypad: `keys`"):
+        generate.check(pinmap)
+
+
+def test_keypad_of_sixteen_keys_fits_with_an_input_that_is_pulled_up_outside() -> None:
+    pinmap = copy.deepcopy(PINMAP)
+    pinmap["keypad"] |= {"columns": [21, 22, 23, 4], "keys": ["123A", "456B", "789C", "*0#D"]}
+    pinmap["tamper"]["pin"] = 36
+    with pytest.raises(generate.PinError, match="tamper: GPIO36 is an input without pull resistors"):
+        generate.check(pinmap)
+    pinmap["tamper"]["pull_up"] = False
+    generate.check(pinmap)
+    constants, wiring = generate.constants(pinmap), generate.wiring(pinmap)
+    assert "TAMPER_PULL_UP = const(0)" in constants
+    for text in (constants, wiring):
+        assert '"123A", "456B", "789C", "*0#D"' in text and "21, 22, 23, 4)" in text

@@ -24,6 +24,7 @@ _HEALTH_NAMES = {
     messages.HEALTH_JOURNAL: "journal_entry_lost",
     messages.HEALTH_IDENTITY: "identity_restored",
     messages.HEALTH_CONFIG: "settings_refused",
+    messages.HEALTH_KEY_STUCK: "key_stuck",
 }
 
 

@@ -5,7 +5,7 @@ import esp32_time
 import asyncio
 
 import board
-from doorpad_fw import pins
+from doorpad_fw import health, pins
 from doorpad_link import messages
 
 from cases import cases, equal
@@ -314,3 +314,13 @@ def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
         shown.append([(at - seen[0][0], name, level) for at, name, level in seen])
     equal(shown[1], shown[0])
     assert ("strike", 1) in [(name, level) for _, name, level in shown[0]], shown
+
+
+def test_stuck_key_is_journaled_and_is_a_matter_of_health_until_all_are_free():
+    health.bits = 0
+    keypad = Keypad()
+    for key, stuck, bits in (("5", True, 64), ("*", True, 64), ("5", False, 64), ("*", False, 0)):
+        keypad.door.key_stuck(key, stuck)
+        equal(health.bits, bits, (key, stuck))
+    stuck, freed = messages.EV_KEY_STUCK, messages.EV_KEY_FREED
+    equal(_kinds(keypad), [(stuck, 0x35), (stuck, 0x2A), (freed, 0x35), (freed, 0x2A)])

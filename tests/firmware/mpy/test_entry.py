@@ -33,6 +33,12 @@ def test_star_and_hash_alone_enter_nothing():
     equal(_type(entry, "*#*#"), [CLEARED, IGNORED, CLEARED, IGNORED])
 
 
+def test_letters_of_a_4x4_keypad_change_nothing_about_an_entry():
+    entry = Entry()
+    equal(_type(entry, "1A2BCD3#"), [MORE, IGNORED, MORE] + 3 * [IGNORED] + [MORE, ENTERED])
+    equal(entry.entered, b"123")
+
+
 @cases(12, 13, 16, 17, 18, 40, 1000)
 def test_too_long_an_entry_is_never_cut_to_a_pin(length):
     entry = Entry()

@@ -290,10 +290,10 @@ def test_settings_are_told_with_their_limits_and_changed_only_at_their_version()
     status, [version, settings] = _ask(keypad, messages.OP_CONFIG, None)
     equal((status, version), (messages.OK, 0))
     assert ["lockout_s", 30, 10, 900] in settings, settings
-    assert ["strike_ms", 3000, 100, 12533] in settings, settings
+    assert ["strike_ms", 3000, 100, 60000] in settings, settings
     status, [version, settings] = _changed(keypad, 0, ("strike_ms", 2000), ("lockout_s", 60))
     equal((status, version), (messages.OK, 1))
-    assert ["lockout_s", 60, 10, 900] in settings and ["strike_ms", 2000, 100, 12533] in settings, settings
+    assert ["lockout_s", 60, 10, 900] in settings and ["strike_ms", 2000, 100, 60000] in settings, settings
     equal(_changed(keypad, 0, ("strike_ms", 1000)), (messages.CONFLICT, 1))
     equal(_changed(keypad, 1, ("strike_ms", 99)), (messages.INVALID, None))
     equal(_ask(keypad, messages.OP_CONFIG, None)[1], [1, settings])

@@ -11,6 +11,7 @@ import random
 import board
 from doorpad_fw import pins
 from doorpad_fw.matrix import Matrix
+from doorpad_fw.presses import FREED, LONG, PRESSED, STUCK, Presses
 
 from cases import cases, equal
 
@@ -22,7 +23,9 @@ def _play(script, on_key=None, rest_ms=100):
     pressed = []
     start_ms = esp32_time.now_ms()
 
-    def note(key):
+    def note(kind, key):
+        if kind != PRESSED:
+            return
         pressed.append((key, esp32_time.now_ms() - start_ms))
         if on_key is not None:
             on_key(key)
@@ -140,19 +143,23 @@ def test_idle_matrix_sleeps_until_a_key_falls():
     assert esp32_time.waits - before < 60, "%d wake-ups in an idle hour" % (esp32_time.waits - before)
 
 
-def _long_presses(script):
+def _others(script, rest_ms=9000):
+    """Play a script; return what was told besides presses, [(kind, key, tenths of a second)]."""
     told = []
     start_ms = esp32_time.now_ms()
 
+    def note(kind, key):
+        if kind != PRESSED:
+            told.append((kind, key, (esp32_time.now_ms() - start_ms) // 100))
+
     async def play():
         matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
-        note = lambda key: told.append((key, (esp32_time.now_ms() - start_ms) // 100))  # noqa: E731
-        scanning = asyncio.create_task(matrix.run(lambda key: None, note))
+        scanning = asyncio.create_task(matrix.run(note))
         await asyncio.sleep_ms(0)
         for at_ms, key, down in script:
             await asyncio.sleep_ms(max(start_ms + at_ms - esp32_time.now_ms(), 0))
             board.switch(key, down)
-        await asyncio.sleep_ms(20_000)
+        await asyncio.sleep_ms(rest_ms)
         for key in KEYS:
             board.switch(key, False)
         await asyncio.sleep_ms(100)
@@ -168,8 +175,109 @@ def _long_presses(script):
     ("let go too early", [(100, "*", True), (8000, "*", False)], []),
     ("two keys", [(100, "*", True), (200, "#", True)], []),
     ("two keys, then one", [(100, "*", True), (200, "#", True), (5000, "#", False)], [("*", 130)]),
-    ("bouncing once in between", [(100, "*", True), (5000, "*", False), (5030, "*", True)], [("*", 130)]),
+    (
+        "bouncing once in between",
+        [(100, "*", True), (5000, "*", False), (5030, "*", True)],
+        [("*", 130)],
+    ),
 )
 def test_key_held_alone_for_8_seconds_is_told_once(situation):
     _, script, told = situation
-    equal(_long_presses(script), told)
+    equal(_others(script), [(LONG, key, tenths) for key, tenths in told])
+
+
+def test_key_down_for_30_seconds_is_stuck_and_free_once_it_is_up():
+    told = _others([(100, "5", True), (31_000, "5", False)], rest_ms=100)
+    equal(told, [(LONG, "5", 81), (STUCK, "5", 301), (FREED, "5", 310)])
+
+
+def test_other_keys_work_beside_a_stuck_one_and_it_is_not_told_again():
+    random.seed(4)
+    script = [(0, "5", True)]
+    for n, key in enumerate("1234678#"):  # all rows and columns, those of the stuck key too
+        script += _press(key, 31_000 + n * 80, hold_ms=40, bounce_ms=4)
+    script += [(32_000, "5", False)] + _press("5", 32_100)
+    equal(_keys(script), "51234678#5")
+
+
+def test_long_press_is_told_beside_a_stuck_key():
+    presses = Presses()
+    presses.take("5", 0)
+    presses.take("5", 8)
+    equal(presses.take("5", 30_008), [(LONG, "5"), (STUCK, "5")])
+    presses.take("5*", 31_000)
+    equal(presses.take("5*", 31_008), [(PRESSED, "*")])
+    equal(presses.take("5*", 38_999), [])
+    equal(presses.take("5*", 39_000), [(LONG, "*")])
+
+
+def test_key_pressed_again_and_again_is_not_stuck():
+    presses = Presses()
+    told = []
+    for n in range(40):
+        for down, at_ms in (("5", 0), ("5", 8), ("5", 899), ("", 900), ("", 908)):
+            told += presses.take(down, n * 1000 + at_ms)
+    equal(told, [(PRESSED, "5")] * 40)
+
+
+# The 4x4 layout: the same rows and columns, and one column more.
+ROWS_4X4 = (16, 17, 18, 19)
+COLUMNS_4X4 = (21, 22, 23, 5)
+KEYS_4X4 = ("123A", "456B", "789C", "*0#D")
+
+
+def _with_layout(rows, columns, keys, script):
+    kept = board.ROWS, board.COLUMNS, board.KEYS, pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS
+    board.ROWS, board.COLUMNS, board.KEYS = rows, columns, keys
+    pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS = rows, columns, keys
+    try:
+        told = _keys(script)
+        for row in keys:
+            for key in row:
+                board.switch(key, False)
+        return told
+    finally:
+        board.ROWS, board.COLUMNS, board.KEYS = kept[:3]
+        pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS = kept[3:]
+
+
+def test_every_key_of_a_4x4_keypad_is_told_by_its_own_name():
+    script = []
+    for n, key in enumerate("".join(KEYS_4X4)):
+        script += _press(key, n * 80)
+    equal(_with_layout(ROWS_4X4, COLUMNS_4X4, KEYS_4X4, script), "".join(KEYS_4X4))
+
+
+def _corners(keys):
+    """Every rectangle of a layout, as its four keys: any three of them make a ghost of the fourth."""
+    for top in range(len(keys)):
+        for bottom in range(top + 1, len(keys)):
+            for left in range(len(keys[0])):
+                for right in range(left + 1, len(keys[0])):
+                    yield keys[top][left], keys[top][right], keys[bottom][left], keys[bottom][right]
+
+
+def _told_of(steps):
+    """The keys told when the contacts that are seen closed go through these steps, 40 ms each."""
+    presses = Presses()
+    told = []
+    for n, down in enumerate(steps):
+        for at_ms in (n * 40, n * 40 + 8):
+            told += [key for kind, key in presses.take(down, at_ms) if kind == PRESSED]
+    return told
+
+
+def test_no_ghost_is_ever_told_whichever_three_keys_are_down_in_whichever_order():
+    tried = 0
+    for corners in _corners(KEYS_4X4):
+        every = "".join(corners)
+        for first in corners:
+            for second in corners:
+                for third in corners:
+                    if len({first, second, third}) < 3:
+                        continue
+                    [ghost] = [key for key in corners if key not in (first, second, third)]
+                    told = _told_of([first, first + second, every, second + third, third, ""])
+                    assert ghost not in told, (first, second, third, told)
+                    tried += 1
+    equal(tried, 36 * 24)  # rectangles of a 4x4 keypad, and orders of three of four corners

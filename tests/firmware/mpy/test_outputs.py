@@ -6,7 +6,7 @@ import asyncio
 
 import board
 from doorpad_fw import pins
-from doorpad_fw.outputs import STRIKE_MS_MAX, Outputs, pulse_ticks
+from doorpad_fw.outputs import LOAD_MS_MAX, STRIKE_MS_MAX, Outputs, pulse_ticks
 
 from cases import cases, equal
 
@@ -14,11 +14,11 @@ _levels = []  # (name, level, virtual ms)
 board.watch(lambda name, level: _levels.append((name, level, esp32_time.now_ms())))
 
 
-def _watch(work, strike_ms=5000, after_ms=20_000):
+def _watch(work, strike_ms=5000, after_ms=20_000, quiet=0):
     """Run `await work(outputs)` and `after_ms` more; return [(name, level, ms since the start)]."""
 
     async def run():
-        outputs = Outputs({"strike_ms": strike_ms})
+        outputs = Outputs({"strike_ms": strike_ms, "quiet": quiet})
         _levels.clear()
         start_ms = esp32_time.now_ms()
         await work(outputs)
@@ -29,7 +29,7 @@ def _watch(work, strike_ms=5000, after_ms=20_000):
 
 
 def test_pieces_of_a_pulse_fit_the_peripheral_and_sum_to_its_duration():
-    for duration_ms in range(0, STRIKE_MS_MAX + 1, 7):
+    for duration_ms in range(0, LOAD_MS_MAX + 1, 7):
         pieces = pulse_ticks(duration_ms)
         # One tick is 255 / 80 MHz = 3.1875 us = 51/16 us. Never longer than asked, and at most 0.1 ms shorter.
         short_us = duration_ms * 1000 - sum(pieces) * 51 / 16
@@ -47,6 +47,59 @@ def test_strike_is_energised_for_its_time_and_released_without_the_program(strik
     (on, off) = [change for change in _watch(open_, strike_ms) if change[0] == "strike"]
     equal((on[:2], off[:2]), (("strike", active), ("strike", idle)))
     assert strike_ms - 2 <= off[2] - on[2] <= strike_ms, off[2] - on[2]
+
+
+@cases(12_600, 30_000, 60_000)
+def test_longer_pulse_than_the_peripheral_plays_at_once_is_played_in_parts_with_hardly_a_rest(strike_ms):
+    async def open_(outputs):
+        equal(outputs.open_strike(), True)
+        await asyncio.sleep_ms(strike_ms - 100)
+        equal(outputs.open_strike(), False, "it is open already")
+
+    changes = [change for change in _watch(open_, strike_ms) if change[0] == "strike"]
+    equal([level for _, level, _ in changes], [1, 0] * (len(changes) // 2))
+    times = [ms for _, _, ms in changes]
+    assert strike_ms - 20 <= times[-1] - times[0] <= strike_ms + 20, times
+    for on_ms, off_ms in zip(times[::2], times[1::2]):
+        assert off_ms - on_ms <= LOAD_MS_MAX, times
+    for off_ms, on_ms in zip(times[1::2], times[2::2]):
+        assert on_ms - off_ms <= 5, times
+
+
+def test_longest_pulse_that_may_be_set_is_a_minute():
+    equal(STRIKE_MS_MAX, 60_000)
+
+
+def test_pulse_in_parts_ends_with_the_part_that_plays_when_the_program_hangs():
+    # What is not run again is the task that gives the next part: the peripheral alone ends the one that it has.
+    async def open_and_hang(outputs):
+        outputs._go_on = _never
+        outputs.open_strike()
+
+    strike = [change for change in _watch(open_and_hang, 60_000, after_ms=70_000) if change[0] == "strike"]
+    equal([level for _, level, _ in strike], [1, 0])
+    assert strike[1][2] - strike[0][2] <= LOAD_MS_MAX, strike
+
+
+async def _never(part_ms, parts):
+    pass
+
+
+def test_magnet_holds_the_door_by_its_current_and_lets_go_for_the_pulse():
+    active, pins.STRIKE_ACTIVE = pins.STRIKE_ACTIVE, 0
+    try:
+
+        async def open_(outputs):
+            equal(board.read(pins.STRIKE), 1, "held")
+            outputs.open_strike()
+            await asyncio.sleep_ms(1000)
+            equal(board.read(pins.STRIKE), 0, "let go")
+
+        _watch(open_)
+        equal(board.read(pins.STRIKE), 1, "held again")
+    finally:
+        pins.STRIKE_ACTIVE = active
+        board.drive(pins.STRIKE, 1 - active)
 
 
 def test_second_grant_during_the_pulse_does_not_lengthen_it():
@@ -105,3 +158,23 @@ def test_programming_light_stays_on_through_its_key_presses():
 
     _watch(program)
     equal((lit, board.read(pins.LED_GREEN)), ([1, 1, 1], 0))
+
+
+def test_quiet_mode_makes_no_sound_and_says_everything_by_light():
+    told = []
+
+    async def all_signals(outputs):
+        for signal in (outputs.key_pressed, outputs.granted, outputs.refused, outputs.accepted):
+            before = len(_levels)
+            signal()
+            await asyncio.sleep_ms(2000)
+            told.append([(name, level) for name, level, _ in _levels[before:]])
+        before = len(_levels)
+        outputs.count(20)
+        await asyncio.sleep_ms(5000)
+        told.append([(name, level) for name, level, _ in _levels[before:]])
+
+    changes = _watch(all_signals, quiet=1)
+    assert not [change for change in changes if change[0] == "buzzer"], changes
+    red, green = [("led_red", 1), ("led_red", 0)], [("led_green", 1), ("led_green", 0)]
+    equal(told, [[], green, red * 2, green * 2, red * 3])

@@ -46,7 +46,7 @@ def test_idle_matrix_moves_when_nudged_and_tells_no_key():
 
     async def play():
         matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
-        scanning = asyncio.create_task(matrix.run(told.append))
+        scanning = asyncio.create_task(matrix.run(lambda kind, key: told.append(key)))
         await asyncio.sleep_ms(1000)
         equal(matrix.scans, 0, "idle, it sleeps")
         for _ in range(3):
