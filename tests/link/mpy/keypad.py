@@ -1,0 +1,133 @@
+"""A keypad on pipes: the firmware's session, operations, table, journal and door on flash in RAM, in virtual time.
+
+Runs inside MicroPython; `mpy_keypad.py` has the other end. A line of JSON asks, a line of JSON answers. Bytes are
+hexadecimal. The functions named `do_...` below are what can be asked.
+"""
+
+# ruff: noqa: I001 - virtual time changes `time` for all that is imported after it
+import esp32_time
+
+import asyncio
+import binascii
+import gc
+import json
+import sys
+
+from doorpad_fw import keys
+from doorpad_fw.link import Link
+from doorpad_link import identity as identities
+
+import keypad_parts
+from ram_flash import Flash, PowerCut
+
+
+def _hex(data):
+    return binascii.hexlify(data).decode()
+
+
+class _Board:
+    """`hosts`: (host id, key) of each."""
+
+    def __init__(self, capacity, hosts):
+        self._capacity = capacity
+        self._boots = 0
+        self.flash = Flash(2 * keypad_parts.SEGMENTS)
+        identity = keypad_parts.Keypad(self.flash, capacity).identity
+        identity.hosts[:] = hosts
+        keys.store(identities.pack(identity))
+        self.start()
+
+    def start(self):
+        """Power up on what the flash holds."""
+        self._boots += 1
+        self.flash.power_up()
+        self.parts = keypad_parts.Keypad(self.flash, self._capacity)
+        identity = keys.load()
+        self.parts.identity.hosts = identity.hosts
+        self.parts.identity.following = identity.following
+        operations = self.parts.operations
+        boot_id = b"boot" + self._boots.to_bytes(4, "big")
+        self.link = Link(
+            self.parts.identity,
+            self.parts.slots,
+            self.parts.journal,
+            boot_id,
+            operations.capabilities,
+            operations.serve,
+        )
+
+
+_board = None
+
+
+def do_build(capacity, hosts):
+    """A new keypad with nothing in its table. Everything else needs one."""
+    global _board
+    _board = _Board(
+        capacity, [(binascii.unhexlify(host_id), binascii.unhexlify(key)) for host_id, key in hosts]
+    )
+
+
+def do_feed(data, ms):
+    """Bytes from the line, `ms` after the last; returns what it answers."""
+    return _hex(_board.link._session.receive(binascii.unhexlify(data), ms))
+
+
+def do_press(pressed):
+    for key in pressed:
+        _board.parts.door.key(key)
+
+
+def do_cut_at(operation, tear):
+    """Cut the power within the `operation`-th flash operation from now: see ram_flash.py."""
+    _board.flash.cut_at(operation, tear)
+
+
+def do_restart():
+    _board.start()
+
+
+def do_table():
+    """Generation, digest of the table, and [slot, version, flags, PIN, operation id, maker] of each used slot."""
+    slots = _board.parts.slots
+    found = []
+    for number, version, maker, slot in slots.changed_since(0, 1):
+        if slot is not None:
+            found.append([number, version, slot.flags, slot.pin.decode(), _hex(slot.op_id), maker])
+    return [slots.generation, _hex(slots.digest.root()), found]
+
+
+def do_journal(after):
+    """[sequence, kind, reason, slot] of each entry after a number."""
+    return [
+        [entry.sequence, entry.kind, entry.reason, entry.slot]
+        for entry in _board.parts.journal.after(after, 1000)
+    ]
+
+
+def do_about():
+    session = _board.link._session
+    return {"noise": session.noise, "forged": session.forged, "open": session.is_open}
+
+
+def do_heap():
+    """Bytes in use after a collection."""
+    gc.collect()
+    return gc.mem_alloc()
+
+
+async def _serve():
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            return
+        request = json.loads(line)
+        try:
+            answer = {"answer": globals()["do_" + request["do"]](*request["with"])}
+        except PowerCut:
+            answer = {"power": "cut"}
+        print(json.dumps(answer))
+        await asyncio.sleep_ms(request.get("rest_ms", 0))
+
+
+esp32_time.run(_serve())
