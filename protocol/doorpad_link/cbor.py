@@ -32,7 +32,8 @@ def _head(out: bytearray, major: int, number: int) -> None:
         raise CborError("integer beyond 32 bits")
 
 
-def _encode(out: bytearray, value: object) -> None:
+def encode_onto(out: bytearray, value: object) -> None:
+    """Append one item. Raises CborError for types or integers outside of the link's CBOR."""
     if value is None:
         out.append(0xF6)
     elif value is True:
@@ -54,7 +55,7 @@ def _encode(out: bytearray, value: object) -> None:
     elif isinstance(value, (list, tuple)):
         _head(out, 0x80, len(value))
         for item in value:
-            _encode(out, item)
+            encode_onto(out, item)
     else:
         raise CborError("no CBOR form for a value of this type")
 
@@ -62,7 +63,7 @@ def _encode(out: bytearray, value: object) -> None:
 def encode(value: object) -> bytes:
     """Encode one item. Raises CborError for types or integers outside of the link's CBOR."""
     out = bytearray()
-    _encode(out, value)
+    encode_onto(out, value)
     return bytes(out)
 
 
@@ -82,11 +83,11 @@ def _text(data: bytes) -> str:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: "bytes | memoryview") -> None:
         self.data = data
         self.at = 0
 
-    def take(self, count: int) -> bytes:
+    def take(self, count: int) -> "bytes | memoryview":
         end = self.at + count
         if end > len(self.data):
             raise CborError("item is cut off")
@@ -116,7 +117,7 @@ class _Reader:
         if major == 2:
             return bytes(self.take(self.number(info)))
         if major == 3:
-            return _text(self.take(self.number(info)))
+            return _text(bytes(self.take(self.number(info))))
         if major == 4:
             if depth == DEPTH_MAX:
                 raise CborError("nested too deeply")
@@ -133,7 +134,7 @@ class _Reader:
         raise CborError("a type that the link does not use")
 
 
-def decode(data: bytes) -> object:
+def decode(data: "bytes | memoryview") -> object:
     """Decode exactly one item: int, bytes, str, bool, None, or a list of them. Raises CborError."""
     reader = _Reader(data)
     value = reader.item(0)
@@ -142,7 +143,7 @@ def decode(data: bytes) -> object:
     return value
 
 
-def decode_list(data: bytes, size_min: int = 0) -> "list[Any] | None":
+def decode_list(data: "bytes | memoryview", size_min: int = 0) -> "list[Any] | None":
     """Decode a list of at least so many items, for a later version may add some; None if it is anything else."""
     try:
         value = decode(data)

@@ -6,6 +6,7 @@ acknowledgement, and a lost one costs a resend, never a second effect.
 """
 
 from doorpad_link import cbor, frame, messages
+from doorpad_link.aead import TAG_BYTES
 from doorpad_link.frame import Header
 from doorpad_link.handshake import (
     HOST_ID_BYTES,
@@ -74,7 +75,10 @@ class DeviceSession:
         self._auth_reply = b""
         self._newest = 0  # counter of the newest request
         self._seen = 0  # bit n: request `newest - n` was done
-        self._replies: dict[int, bytes] = {}
+        # The answers to the newest requests, each in a block of its own that is there from the start.
+        self._answered = [0] * WINDOW  # counters, 0 for none
+        self._answers = [bytearray(frame.WIRE_BYTES_MAX) for _ in range(WINDOW)]
+        self._inner = bytearray(frame.MTU_BYTES)
         self._hint_counter = 0
         self.forged = 0  # intact frames whose tag or proof was wrong
 
@@ -87,19 +91,24 @@ class DeviceSession:
         """Pieces of the byte stream that were no intact frame."""
         return self._splitter.dropped
 
-    def receive(self, data: bytes, elapsed_ms: int) -> bytes:
-        """Take bytes that came, `elapsed_ms` after the last call; return bytes to send (maybe none)."""
+    def receive(self, data: bytes, elapsed_ms: int) -> "bytes | bytearray":
+        """Take bytes that came, `elapsed_ms` after the last call; return bytes to send (maybe none).
+
+        They are valid until the next call.
+        """
         self._answer_credit_ms = min(self._answer_credit_ms + elapsed_ms, _ANSWER_CREDIT_MS_MAX)
-        out = b""
+        out: bytes | bytearray = b""
         for header, body in self._splitter.feed(data):
             if header.from_device:
                 continue  # our own echo, or another keypad
+            answer: bytes | bytearray = b""
             if header.kind == frame.HELLO:
-                out += self._on_hello(body)
+                answer = self._on_hello(bytes(body))
             elif header.kind == frame.AUTH:
-                out += self._on_auth(body)
+                answer = self._on_auth(bytes(body))
             elif header.kind == frame.REQ:
-                out += self._on_request(header, body)
+                answer = self._on_request(header, body)
+            out = out + answer if out else answer
         return out
 
     def hint(self, generation: int, journal_head: int) -> bytes:
@@ -107,7 +116,7 @@ class DeviceSession:
         if self._keys is None:
             return b""
         self._hint_counter += 1
-        return _sealed(self._keys, frame.HINT, self._hint_counter, [generation, journal_head])
+        return self._sealed(self._keys, frame.HINT, self._hint_counter, [generation, journal_head])
 
     def _may_answer(self) -> bool:
         if self._answer_credit_ms < _ANSWER_COST_MS:
@@ -173,12 +182,12 @@ class DeviceSession:
         self._auth = body
         self._newest = 0
         self._seen = 0
-        self._replies = {}
+        self._answered = [0] * WINDOW
         self._hint_counter = 0
-        self._auth_reply = _sealed(keys, frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
+        self._auth_reply = self._sealed(keys, frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
         return self._auth_reply
 
-    def _on_request(self, header: Header, sealed: bytes) -> bytes:
+    def _on_request(self, header: Header, sealed: memoryview) -> "bytes | bytearray":
         if self._keys is None or header.session != self._keys.session:
             return self._alert(NO_SESSION)
         body = self._keys.open(header, sealed)
@@ -187,7 +196,8 @@ class DeviceSession:
             return b""
         age = self._newest - header.counter
         if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):
-            return self._replies.get(header.counter, b"")
+            place = header.counter % WINDOW
+            return self._answers[place] if self._answered[place] == header.counter else b""
         request = cbor.decode_list(body, 2)
         op = 0
         status = messages.INVALID
@@ -195,28 +205,39 @@ class DeviceSession:
         if request is not None and isinstance(request[0], int):
             op = request[0]
             status, answer = self._serve(self._maker, op, request[1])
-        try:
-            reply = _sealed(self._keys, frame.REP, header.counter, [op, status, answer])
-        except ValueError:
-            reply = _sealed(self._keys, frame.REP, header.counter, [op, messages.TOO_BIG, None])
-        self._keep(header.counter, reply)
+        self._count(header.counter)
+        # A host has sent nothing further back than the window unless it was answered.
+        place = header.counter % WINDOW
+        is_kept = header.counter > self._newest - WINDOW
+        reply = self._answers[place] if is_kept else bytearray()
+        if not self._seal_into(reply, self._keys, frame.REP, header.counter, [op, status, answer]):
+            self._seal_into(reply, self._keys, frame.REP, header.counter, [op, messages.TOO_BIG, None])
+        if is_kept:
+            self._answered[place] = header.counter
         return reply
 
-    def _keep(self, counter: int, reply: bytes) -> None:
+    def _count(self, counter: int) -> None:
         if counter > self._newest:
             self._seen = (self._seen << min(counter - self._newest, _REPLAY_BITS)) & (1 << _REPLAY_BITS) - 1
             self._newest = counter
         self._seen |= 1 << self._newest - counter
-        self._replies[counter] = reply
-        # A host has sent nothing further back than this unless it was answered.
-        for old in [old for old in self._replies if old <= self._newest - WINDOW]:
-            del self._replies[old]
+
+    def _seal_into(self, wire: bytearray, keys: SessionKeys, kind: int, counter: int, body: object) -> bool:
+        # False, with nothing sealed under this counter yet, if the frame would be beyond the MTU.
+        inner = self._inner
+        inner[:] = Header(kind, keys.session, counter, True).pack()
+        cbor.encode_onto(inner, body)
+        if len(inner) > frame.INNER_BYTES_MAX - TAG_BYTES:
+            return False
+        keys.seal_end(inner)
+        frame.close(inner, wire)
+        return True
+
+    def _sealed(self, keys: SessionKeys, kind: int, counter: int, body: object) -> bytes:
+        wire = bytearray()
+        self._seal_into(wire, keys, kind, counter, body)
+        return bytes(wire)
 
 
 def _plain(kind: int, body: object) -> bytes:
     return frame.pack(Header(kind, 0, 0, True), cbor.encode(body))
-
-
-def _sealed(keys: SessionKeys, kind: int, counter: int, body: object) -> bytes:
-    header = Header(kind, keys.session, counter, True)
-    return frame.pack(header, keys.seal(header, cbor.encode(body)))

@@ -8,10 +8,16 @@ import binascii
 
 from doorpad_link import cobs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 VERSION = 1
 MTU_BYTES = 1024  # decoded: header, body, tag, CRC
 HEADER_BYTES = 8
 _CRC_BYTES = 4
+INNER_BYTES_MAX = MTU_BYTES - _CRC_BYTES
+WIRE_BYTES_MAX = MTU_BYTES + MTU_BYTES // 254 + 3  # of a frame as it goes on the line, delimiters included
 
 # Frame types.
 HELLO = 0
@@ -43,20 +49,32 @@ class Header:
         )
 
 
+def close(inner: bytearray, wire: bytearray) -> None:
+    """Make the frame of `inner`, a header and a body: it gets its CRC, and `wire` becomes what goes on the line,
+    delimiters included. Raises ValueError beyond the MTU.
+    """
+    if len(inner) > INNER_BYTES_MAX:
+        raise ValueError("frame of %d bytes is beyond the MTU" % (len(inner) + _CRC_BYTES))
+    inner.extend(binascii.crc32(inner).to_bytes(4, "little"))
+    wire[:] = b"\x00"
+    cobs.encode_onto(wire, inner)
+    wire.append(0)
+
+
 def pack(header: Header, body: bytes) -> bytes:
     """Return the frame as it goes on the wire, delimiters included. Raises ValueError beyond the MTU."""
-    inner = header.pack() + body
-    if len(inner) + _CRC_BYTES > MTU_BYTES:
-        raise ValueError("frame of %d bytes is beyond the MTU" % (len(inner) + _CRC_BYTES))
-    inner += binascii.crc32(inner).to_bytes(4, "little")
-    return b"\x00" + cobs.encode(inner) + b"\x00"
+    wire = bytearray()
+    close(bytearray(header.pack() + body), wire)
+    return bytes(wire)
 
 
-def unpack(encoded: bytes) -> "tuple[Header, bytes] | None":
-    """Return header and body of what stood between two delimiters, or None if it is no intact frame."""
-    inner = cobs.decode(encoded)
-    if inner is None or not HEADER_BYTES + _CRC_BYTES <= len(inner) <= MTU_BYTES:
+def _unpack(encoded: memoryview) -> "tuple[Header, memoryview] | None":
+    # Header and body of what stood between two delimiters, or None if it is no intact frame. Both are then in place
+    # of the encoded bytes.
+    size = cobs.decode_in_place(encoded)
+    if not HEADER_BYTES + _CRC_BYTES <= size <= MTU_BYTES:
         return None
+    inner = encoded[:size]
     if binascii.crc32(inner[:-_CRC_BYTES]) != int.from_bytes(inner[-_CRC_BYTES:], "little"):
         return None
     if inner[0] >> 5 != VERSION or inner[0] & 3 or inner[1] & 0x7F:
@@ -79,44 +97,48 @@ class Splitter:
 
     def __init__(self, keep_bytes: int = 0) -> None:
         self._keep_bytes = keep_bytes
-        self._rejected = bytearray()
-        self._held = bytearray()
+        self._rejected = b""
+        self._buffer = memoryview(bytearray(WIRE_BYTES_MAX - 2))
+        self.held = 0  # bytes in the buffer
         self._skipping = False
-        self._limit = MTU_BYTES + MTU_BYTES // 254 + 1
         self.dropped = 0  # pieces that were no intact frame
 
-    def feed(self, data: bytes) -> "list[tuple[Header, bytes]]":
-        """Take bytes; return the intact frames they complete as (header, body)."""
-        frames: list[tuple[Header, bytes]] = []
+    def feed(self, data: bytes) -> "Iterator[tuple[Header, memoryview]]":
+        """Take bytes; yield (header, body) of the intact frames they complete, a body valid until the next."""
+        view = memoryview(data)
         at = 0
         while True:
             zero = data.find(b"\x00", at)
             end = len(data) if zero < 0 else zero
             if not self._skipping:
-                self._held.extend(data[at:end])
-                if len(self._held) > self._limit:
+                if self.held + end - at > len(self._buffer):
                     self._skipping = True
-                    self._reject()
+                    self._reject(bytes(self._buffer[: self.held]) + data[at:end] if self._keep_bytes else b"")
+                else:
+                    self._buffer[self.held : self.held + end - at] = view[at:end]
+                    self.held += end - at
             if zero < 0:
-                return frames
+                return
             at = zero + 1
             if self._skipping:
                 self._skipping = False
                 self.dropped += 1
-            elif self._held:
-                found = unpack(bytes(self._held))
+            elif self.held:
+                encoded = self._buffer[: self.held]
+                text = bytes(encoded) if self._keep_bytes else b""
+                found = _unpack(encoded)
+                self.held = 0
                 if found is None:
                     self.dropped += 1
-                    self._reject()
+                    self._reject(text)
                 else:
-                    frames.append(found)
-                    self._held = bytearray()
+                    yield found
 
-    def _reject(self) -> None:
+    def _reject(self, text: bytes) -> None:
         if self._keep_bytes:
-            self._rejected = (self._rejected + self._held)[-self._keep_bytes :]
-        self._held = bytearray()
+            self._rejected = (self._rejected + text)[-self._keep_bytes :]
+        self.held = 0
 
     def unframed(self) -> bytes:
         """The newest bytes that were no frame, or are none yet; `keep_bytes` at most."""
-        return bytes((self._rejected + self._held)[-self._keep_bytes :]) if self._keep_bytes else b""
+        return (self._rejected + self._buffer[: self.held])[-self._keep_bytes :] if self._keep_bytes else b""

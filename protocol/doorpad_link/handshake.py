@@ -10,7 +10,7 @@ changed byte gives other keys, and no recorded handshake can be played again.
 """
 
 from doorpad_link.aead import KEY_BYTES, NONCE_BYTES, Aead
-from doorpad_link.frame import Header
+from doorpad_link.frame import FROM_DEVICE, HEADER_BYTES, Header
 from doorpad_link.hkdf import expand, extract, sha256
 
 PROTO = 1
@@ -61,7 +61,14 @@ class SessionKeys:
         aead = self._to_host if header.from_device else self._to_device
         return aead.seal(self._nonce(packed), plain, packed)
 
-    def open(self, header: Header, sealed: bytes) -> "bytes | None":
+    def seal_end(self, inner: bytearray) -> None:
+        """Seal what stands behind the header in `inner`, in place, and append the tag."""
+        packed = bytes(inner[:HEADER_BYTES])
+        aead = self._to_host if packed[1] & FROM_DEVICE else self._to_device
+        aead.seal_end(self._nonce(packed), inner, HEADER_BYTES, packed)
+
+    def open(self, header: Header, sealed: "bytearray | memoryview") -> "bytes | memoryview | None":
+        """Return the plain text, which may take the place of what was sealed; None if anything was altered."""
         packed = header.pack()
         aead = self._to_host if header.from_device else self._to_device
         return aead.open(self._nonce(packed), sealed, packed)

@@ -39,7 +39,7 @@ def expand(prk: bytes, info: bytes, size: int) -> bytes:
     return Hmac(prk).digest(info + b"\x01")[:size]
 
 
-def equal(left: bytes, right: bytes) -> bool:
+def equal(left: "bytes | bytearray | memoryview", right: "bytes | bytearray | memoryview") -> bool:
     """Compare without telling by the time taken where the first difference is."""
     if len(left) != len(right):
         return False

@@ -278,7 +278,7 @@ class HostSession:
         self._waiting = []
         return Lost(reason)
 
-    def _on_hello_r(self, body: bytes, now_ms: int) -> "Lost | None":
+    def _on_hello_r(self, body: memoryview, now_ms: int) -> "Lost | None":
         answer = cbor.decode_list(body)
         if (
             answer is None
@@ -308,7 +308,7 @@ class HostSession:
         self._send_alone(frame.pack(Header(frame.AUTH, 0, 0, False), cbor.encode([keys.host_proof])), now_ms)
         return None
 
-    def _on_auth_r(self, header: Header, sealed: bytes, now_ms: int) -> "Opened | Lost | None":
+    def _on_auth_r(self, header: Header, sealed: memoryview, now_ms: int) -> "Opened | Lost | None":
         answer = self._opened(header, sealed)
         if answer is None:
             return None
@@ -320,7 +320,7 @@ class HostSession:
         self.state = OPEN
         return Opened(self._device_id, self._boot_id, answer[1:])
 
-    def _on_reply(self, header: Header, sealed: bytes, now_ms: int) -> "Replied | Lost | None":
+    def _on_reply(self, header: Header, sealed: memoryview, now_ms: int) -> "Replied | Lost | None":
         flight = next((flight for flight in self._in_flight if flight.counter == header.counter), None)
         if flight is None:
             return None  # a second copy of an answer
@@ -338,7 +338,7 @@ class HostSession:
         self._fill(now_ms)
         return Replied(flight.counter, answer[0], answer[1], answer[2])
 
-    def _on_hint(self, header: Header, sealed: bytes) -> "Hinted | None":
+    def _on_hint(self, header: Header, sealed: memoryview) -> "Hinted | None":
         if header.counter <= self._hint_counter:
             return None
         hint = self._opened(header, sealed)
@@ -347,7 +347,7 @@ class HostSession:
         self._hint_counter = header.counter
         return Hinted(hint[0], hint[1])
 
-    def _on_alert(self, body: bytes) -> None:
+    def _on_alert(self, body: memoryview) -> None:
         # Anyone can send an alert. It ends nothing by itself; it only shortens the wait for an answer that a
         # keypad which has started anew will never give.
         alert = cbor.decode_list(body)
@@ -358,7 +358,7 @@ class HostSession:
         elif alert[0] == NO_SESSION and self.state == OPEN and self._in_flight:
             self._alert = RESTARTED
 
-    def _opened(self, header: Header, sealed: bytes) -> "list[Any] | None":
+    def _opened(self, header: Header, sealed: memoryview) -> "list[Any] | None":
         if self._keys is None or header.session != self._keys.session:
             return None
         body = self._keys.open(header, sealed)

@@ -182,7 +182,7 @@ class World:
                     out = self.keypad.session.receive(data, self.now_ms - self._device_ms)
                     self._device_ms = self.now_ms
                     if out:
-                        self._write(TO_HOST, out)
+                        self._write(TO_HOST, bytes(out))
                 else:
                     self._take(self.host.receive(data, self.now_ms))
             else:

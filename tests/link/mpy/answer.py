@@ -84,7 +84,8 @@ def aead_seal(question):
 
 def aead_open(question):
     aead = Aead(_bytes(question["key"]))
-    return _hex(aead.open(_bytes(question["nonce"]), _bytes(question["sealed"]), _bytes(question["aad"])))
+    sealed = bytearray(_bytes(question["sealed"]))  # opened in place
+    return _hex(aead.open(_bytes(question["nonce"]), sealed, _bytes(question["aad"])))
 
 
 def aead_flips(question):
@@ -97,7 +98,8 @@ def aead_flips(question):
             changed = list(parts)
             changed[place] = _flipped(part, bit)
             tried += 1
-            opened += aead.open(*changed) is not None
+            nonce, sealed, aad = changed
+            opened += aead.open(nonce, bytearray(sealed), aad) is not None
     return [tried, opened]
 
 
@@ -137,11 +139,11 @@ def frames_of(question):
     data = _bytes(question["data"])
     at = 0
     for size in question["sizes"]:
-        frames += splitter.feed(data[at : at + size])
-        held = max(held, len(splitter._held))
+        frames += _tell(splitter.feed(data[at : at + size]))
+        held = max(held, splitter.held)
         at += size
-    frames += splitter.feed(data[at:])
-    return [_tell(frames), splitter.dropped, held <= frame.MTU_BYTES + 5]
+    frames += _tell(splitter.feed(data[at:]))
+    return [frames, splitter.dropped, held <= frame.MTU_BYTES + 5]
 
 
 def _flipped(data, bit):
@@ -160,7 +162,7 @@ def frame_flips(question):
         for second in range(first, bits if question["double"] else first + 1):
             tried += 1
             changed = once if second == first else _flipped(once, second)
-            accepted += len(frame.Splitter().feed(changed + b"\x00"))
+            accepted += len(list(frame.Splitter().feed(changed + b"\x00")))
     return [tried, accepted]
 
 
@@ -217,7 +219,7 @@ def device_survives(question):
             chunk = b"".join([noise.take() for _ in range(16)])
         fed += len(chunk)
         answers += len(session.receive(chunk, 1)) > 0
-        held = max(held, len(session._splitter._held))
+        held = max(held, session._splitter.held)
     return [held, answers > 0, len(served), session.is_open]
 
 
