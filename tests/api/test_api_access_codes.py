@@ -117,7 +117,7 @@ async def test_window_that_began_in_the_past_is_accepted(seam: AsyncSeam, device
         ({"is_offline_access_code": True}, "is_offline_access_code"),
         ({"use_offline_access_code": True}, "use_offline_access_code"),
         ({"use_backup_access_code_pool": True}, "use_backup_access_code_pool"),
-        ({"is_one_time_use": True}, "is_one_time_use"),
+        ({"is_one_time_use": "once"}, "is_one_time_use"),
         ({"prefer_native_scheduling": False}, "prefer_native_scheduling"),
         ({"max_time_rounding": "2hours"}, "max_time_rounding"),
         ({"common_code_key": "x" * 256}, "common_code_key"),

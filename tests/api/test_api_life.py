@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
 from doorpad.store.schema import Event
+from doorpad_link import messages
 from seam import AsyncSeam, SeamHttpApiError
 from sqlalchemy import select
 
@@ -14,6 +15,8 @@ SLOW, FAILED = "access_code.delay_in_setting_on_device", "access_code.failed_to_
 SLOW_GOING = "access_code.delay_in_removing_from_device"
 FAILED_GOING = "access_code.failed_to_remove_from_device"
 MODIFIED = "code_modified_external_to_seam"
+ONCE = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE
+SPENT = messages.SPENT
 
 
 async def told(world: World, access_code_id: str) -> list[str]:
@@ -243,3 +246,54 @@ async def test_code_that_is_taken_off_again_and_again_asks_for_a_person(
         await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID)
     await world.pass_time(device_id, world.now_ms + 2 * DAY_S * 1_000)
     assert await conditions(seam, ID) == ([], [])
+
+
+async def test_used_one_time_code_is_kept_for_a_week_from_its_use(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await world.add_code(device_id, ID, one_time=True)
+    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID, flags=ONCE)
+    used_ms = NOW_MS + 60_000
+    await world.pass_time(device_id, used_ms)
+    await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", access_code_id=ID, flags=ONCE | SPENT)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, code.errors, code.warnings) == ("removing", [], [])
+    with pytest.raises(SeamHttpApiError):  # the keypad still has it
+        await seam.access_codes.create(device_id=device_id, code="4711")
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    code = await seam.access_codes.get(access_code_id=ID)
+    assert (code.status, code.display_status) == ("unset", "Expired")
+    await seam.access_codes.create(device_id=device_id, code="4711")
+    await world.pass_time(device_id, used_ms + 7 * DAY_S * 1_000 - 1)
+    assert (await world.code(ID)).state == "active"
+    await world.pass_time(device_id, used_ms + 7 * DAY_S * 1_000)
+    assert (await world.code(ID)).state == "deleted"
+    assert await told(world, ID) == [
+        "access_code.set_on_device",
+        "access_code.removed_from_device",
+        "access_code.deleted",
+    ]
+
+
+async def test_use_of_the_old_pin_does_not_use_up_the_new_one(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await world.add_code(device_id, ID, one_time=True)
+    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID, flags=ONCE)
+    await seam.access_codes.update(access_code_id=ID, code="482913")
+    await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", access_code_id=ID, flags=ONCE | SPENT)
+    assert (await seam.access_codes.get(access_code_id=ID)).status == "setting"
+    await world.keypad_shows(device_id, 3, maker=HUB, code="482913", access_code_id=ID, flags=ONCE)
+    assert (await seam.access_codes.get(access_code_id=ID)).status == "set"
+
+
+async def test_one_time_code_of_a_keypad_stays_one_when_it_is_taken_over(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", flags=ONCE & ~1)
+    (unmanaged,) = await seam.access_codes.unmanaged.list(device_id=device_id)
+    id_ = unmanaged.access_code_id
+    await seam.access_codes.unmanaged.convert_to_managed(access_code_id=id_)
+    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=id_, flags=ONCE)
+    code = await seam.access_codes.get(access_code_id=id_)
+    assert (code.status, code.is_one_time_use) == ("set", True)

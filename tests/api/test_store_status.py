@@ -41,9 +41,9 @@ def test_status_follows_the_table(
     code = AccessCode(managed=True, code="4711", state=state, starts_at_s=window[0], ends_at_s=window[1])
     held = {
         None: None,
-        "same": Slot(code="4711", from_s=window[0], until_s=window[1]),
-        "other pin": Slot(code="4712", from_s=window[0], until_s=window[1]),
-        "other window": Slot(code="4711", from_s=100, until_s=201),
+        "same": Slot(flags=3, code="4711", from_s=window[0], until_s=window[1]),
+        "other pin": Slot(flags=3, code="4712", from_s=window[0], until_s=window[1]),
+        "other window": Slot(flags=3, code="4711", from_s=100, until_s=201),
     }[slot]
     assert status(code, held, now_s) == expected
     assert wanted(code, now_s) is is_wanted

@@ -75,9 +75,9 @@ REFUSED: dict[str, tuple[str, Callable[[World, str], object]]] = {
             device_id=w.device_id, starts_at="2001-01-01T00:00:00Z", ends_at="2001-01-02T00:00:00Z"
         ),
     ),
-    "one-time code": (
-        "is_one_time_use",
-        lambda w, _: w.seam.access_codes.create(device_id=w.device_id, is_one_time_use=True),
+    "code from an algorithm": (
+        "is_offline_access_code",
+        lambda w, _: w.seam.access_codes.create(device_id=w.device_id, is_offline_access_code=True),
     ),
     "update to a short code": (
         "code",

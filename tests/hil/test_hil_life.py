@@ -134,3 +134,59 @@ def test_key_presses_reach_a_webhook_signed_and_in_their_order(world: World) -> 
         world.seam.webhooks.delete(webhook_id=webhook.webhook_id)
         server.shutdown()
     assert seen == ["lock.unlocked", "lock.access_denied"]
+
+
+def test_one_time_code_opens_once_and_is_taken_off_the_keypad(world: World) -> None:
+    mark = world.bridge.mark()
+    code_id = world.create(code="917355", is_one_time_use=True)
+    assert world.seam.access_codes.get(access_code_id=code_id).is_one_time_use
+    with world.keypad.bench() as bench:
+        assert bench.opens("917355")
+        # Whether or not the hub has taken it off already.
+        assert not bench.opens("917355")
+    world.bridge.event("access_code.removed_from_device", code_id, after=mark)
+    code = world.seam.access_codes.get(access_code_id=code_id)
+    assert (code.status, code.display_status, code.errors, code.warnings) == ("unset", "Expired", [], [])
+    # This world's times are so short that a busy machine is late by them.
+    late = ("access_code.delay_in_", "access_code.failed_to_")
+    assert [it for it in world.event_types(code_id) if not it.startswith(late)] == [
+        "access_code.created",
+        "access_code.set_on_device",
+        "lock.unlocked",
+        "access_code.removed_from_device",
+    ]
+    # A new PIN is a new life.
+    mark = world.bridge.mark()
+    world.seam.access_codes.update(access_code_id=code_id, code="917356")
+    world.bridge.event("access_code.set_on_device", code_id, after=mark)
+    with world.keypad.bench() as bench:
+        assert bench.opens("917356")
+        assert not bench.opens("917356")
+
+
+def test_one_time_code_that_was_used_stays_used_over_a_cut_of_power_and_cable(world: World) -> None:
+    code_id = world.create(code="628391", is_one_time_use=True)
+    mark = world.bridge.mark()
+    world.seam.devices.simulate.disconnect(device_id=world.device_id)
+    world.bridge.link("disconnected", world.device_id, after=mark)
+    with world.keypad.bench() as bench:
+        assert bench.opens("628391")
+        bench.ask(power="off")
+        bench.ask(power="on")
+        assert not bench.opens("628391")
+    world.seam.devices.simulate.connect(device_id=world.device_id)
+    world.bridge.event("access_code.removed_from_device", code_id, after=mark)
+    world.bridge.link("online", world.device_id, after=mark)
+    assert world.seam.access_codes.get(access_code_id=code_id).status == "unset"
+
+
+def test_code_becomes_a_one_time_code_and_back_in_one_write(world: World) -> None:
+    code_id = world.create(code="364827")
+    with world.keypad.bench() as bench:
+        for once in (True, False):
+            mark = world.bridge.mark()
+            world.seam.client.post(
+                "/access_codes/update", json={"access_code_id": code_id, "is_one_time_use": once}
+            )
+            world.bridge.event("access_code.set_on_device", code_id, after=mark)
+        assert [bench.opens("364827") for _ in range(2)] == [True, True]

@@ -33,6 +33,7 @@ def _slot(number: int, holder: AccessCode, *, version: int = 1, **fields: Any) -
     held: dict[str, Any] = {
         "slot": number,
         "version": version,
+        "flags": 3,
         "code": holder.code,
         "from_s": holder.starts_at_s,
         "until_s": holder.ends_at_s,

@@ -52,7 +52,7 @@ class AccessCodeObject(msgspec.Struct, kw_only=True):
     is_scheduled_on_device: bool
     is_waiting_for_code_assignment: bool = False
     is_external_modification_allowed: bool
-    is_one_time_use: bool = False
+    is_one_time_use: bool
     is_offline_access_code: bool = False
     is_backup: bool = False
     is_backup_access_code_available: bool = False
@@ -144,6 +144,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
         is_external_modification_allowed=code.external_modification_allowed,
+        is_one_time_use=code.one_time,
         common_code_key=code.common_code_key,
         doorpad={**_place(slot), "is_weak_code": code.code is not None and is_weak(code.code)},
     )

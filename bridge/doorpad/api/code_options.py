@@ -17,11 +17,11 @@ class CodeOptions(msgspec.Struct, kw_only=True):
     is_external_modification_allowed: bool | None = None
     # False: refuse rather than let the code wait for a keypad that is away.
     attempt_for_offline_device: bool | None = None
+    is_one_time_use: bool | None = None  # the keypad writes down that it is used up before the strike moves
     # Refused when true: ignoring one would give a code that does something else than asked.
     is_offline_access_code: bool | None = None
     use_offline_access_code: bool | None = None
     use_backup_access_code_pool: bool | None = None
-    is_one_time_use: bool | None = None
     # Refused when false: the keypad itself keeps to the window, and so holds the code ahead of it.
     prefer_native_scheduling: bool | None = None
     # Nothing is ever rounded to hours: the keypad keeps to the second.
@@ -38,7 +38,6 @@ class CodeOptions(msgspec.Struct, kw_only=True):
             "is_offline_access_code",
             "use_offline_access_code",
             "use_backup_access_code_pool",
-            "is_one_time_use",
         ):
             if getattr(self, name):
                 raise invalid_field(name, "is not supported by this device")

@@ -62,6 +62,7 @@ async def add_code(
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         external_modification_allowed=bool(options.external_modification_allowed()),
+        one_time=bool(options.is_one_time_use),
     )
     session.add(code)
     await session.flush()
@@ -114,6 +115,7 @@ async def _change_on_keypad(
     """
     pin = code.code if change.code is UNSET else change.code
     starts_s, ends_s = _window(code, change)
+    one_time = code.one_time if change.is_one_time_use is None else change.is_one_time_use
     changes: list[dict[str, Any]] = []
     if pin != code.code:
         changes.append(_changed("code", None, None))
@@ -121,6 +123,8 @@ async def _change_on_keypad(
         changes.append(_changed("starts_at", iso_s(code.starts_at_s), iso_s(starts_s)))
     if ends_s != code.ends_at_s:
         changes.append(_changed("ends_at", iso_s(code.ends_at_s), iso_s(ends_s)))
+    if one_time != code.one_time:
+        changes.append(_changed("is_one_time_use", str(code.one_time).lower(), str(one_time).lower()))
     if not changes:
         return []
     check_window(starts_s, ends_s, now_ms)
@@ -136,6 +140,7 @@ async def _change_on_keypad(
             except_id=code.access_code_id,
         )
     code.code, code.starts_at_s, code.ends_at_s = pin, starts_s, ends_s
+    code.one_time, code.used_at_ms = one_time, None
     code.announced, code.removed_announced = None, False
     code.asked_at_ms, code.taken_off = now_ms, False
     # The new PIN or window gets another chance, whatever stood in the way of the old one.

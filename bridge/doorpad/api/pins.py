@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import ApiError, duplicate, invalid_field
@@ -54,11 +54,17 @@ async def check_free(
 ) -> None:
     """Raises ApiError 409 if another code holds the PIN in a window that meets this one from now on.
 
-    A code in `removing` still holds its PIN: the keypad may not know of the removal yet.
+    A code in `removing` still holds its PIN: the keypad may not know of the removal yet. One that was for one
+    time holds it until it is off the keypad.
     """
     holders = await session.scalars(
         select(AccessCode)
-        .where(AccessCode.device_id == device_id, AccessCode.code == pin, AccessCode.state != "deleted")
+        .where(
+            AccessCode.device_id == device_id,
+            AccessCode.code == pin,
+            AccessCode.state != "deleted",
+            or_(AccessCode.used_at_ms.is_(None), AccessCode.slot.is_not(None)),
+        )
         .order_by(AccessCode.created_at_ms, AccessCode.access_code_id)
     )
     starts_s = now_s if starts_s is None else max(starts_s, now_s)

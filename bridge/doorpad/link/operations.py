@@ -93,11 +93,13 @@ class SlotWrite:
     until_s: int | None
     access_code_id: str
     op_id: bytes
+    one_time: bool = False
 
     @property
     def flags(self) -> int:
         bound = messages.TIME_BOUND if self.from_s is not None else 0
-        return messages.MANAGED | messages.ENABLED | bound
+        once = messages.SINGLE_USE if self.one_time else 0
+        return messages.MANAGED | messages.ENABLED | bound | once
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,8 @@ class AccessCode(Base):
     asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     # Another hand took it off the keypad, which it was allowed to: it is not put back unasked.
     taken_off: Mapped[bool] = mapped_column(default=False, server_default=false())
+    one_time: Mapped[bool] = mapped_column(default=False, server_default=false())  # opens once
+    used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # one_time: when the hub saw that it has
 
 
 class CodeError(Base):

@@ -5,14 +5,21 @@ The slot row is the one at (`device_id`, `slot`) of the code, or None if the key
 
 from typing import Literal
 
+from doorpad_link.messages import SINGLE_USE, SPENT
+
 from doorpad.store.schema import AccessCode, Slot
 
 Status = Literal["unset", "setting", "set", "removing"]
 
+_KIND = SINGLE_USE | SPENT
+
 
 def expired(code: AccessCode, now_s: int) -> bool:
-    """Whether the window is over: `ends_at_s` is the first second out."""
-    return code.ends_at_s is not None and now_s >= code.ends_at_s
+    """Whether the code will not open again: its window is over, or it was for one time and that was.
+
+    `ends_at_s` is the first second out.
+    """
+    return code.used_at_ms is not None or (code.ends_at_s is not None and now_s >= code.ends_at_s)
 
 
 def wanted(code: AccessCode, now_s: int) -> bool:
@@ -22,10 +29,11 @@ def wanted(code: AccessCode, now_s: int) -> bool:
 
 def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
     """Whether the keypad holds the code as it is wanted. The name is not on the keypad."""
-    return slot is not None and (slot.code, slot.from_s, slot.until_s) == (
+    return slot is not None and (slot.code, slot.from_s, slot.until_s, slot.flags & _KIND) == (
         code.code,
         code.starts_at_s,
         code.ends_at_s,
+        SINGLE_USE if code.one_time else 0,
     )
 
 

@@ -164,6 +164,7 @@ class Converger:
                 write.until_s,
                 write.access_code_id,
                 secrets.token_bytes(8),
+                write.one_time,
             )
             for write in writes
         ]

@@ -6,6 +6,7 @@ Each event has an id that follows from what happened, so that learning of it twi
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from doorpad_link import messages
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,10 +66,18 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         await _left(session, before, found, learned, was_there=was_there)
     if now is not None:
         now.slot = found.slot
-        if was_ours and now is before and found.maker != learned.maker:
+        used = bool(found.flags & messages.SPENT) and _holds(found, now)
+        if used:
+            now.used_at_ms = now.used_at_ms or learned.now_ms
+        elif was_ours and now is before and found.maker != learned.maker:
             await external.changed(session, now, mirror, learned.now_ms)
         await settle(session, now, mirror, learned.now_ms)
     await session.flush()
+
+
+def _holds(found: SlotRecord, code: AccessCode) -> bool:
+    """Whether the slot holds this PIN and window, not those before a change that is still to be written."""
+    return (found.code, found.from_s, found.until_s) == (code.code, code.starts_at_s, code.ends_at_s)
 
 
 async def _code_of(
@@ -87,6 +96,7 @@ async def _code_of(
             return code
     if before is not None and not before.managed and before.code == found.code:
         before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
+        before.one_time = bool(found.flags & messages.SINGLE_USE)
         return before
     assert device.table_epoch is not None
     code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
@@ -107,6 +117,7 @@ def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, no
         code=found.code,
         starts_at_s=found.from_s,
         ends_at_s=found.until_s,
+        one_time=bool(found.flags & messages.SINGLE_USE),
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         state="active",

@@ -4,6 +4,7 @@ Where that is allowed, the object follows the keypad. Where it is not, the code 
 an hour; then the hub stops and says so, because two hosts that each set their own right would wear out the flash.
 """
 
+from doorpad_link.messages import SINGLE_USE
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,6 +40,7 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     await tell(session, code, "access_code.modified_external_to_seam", at, now_ms)
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
+        code.one_time = bool(slot.flags & SINGLE_USE)
     await _mark(session, code, now_ms, "modified")
 
 

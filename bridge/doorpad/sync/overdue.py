@@ -76,8 +76,8 @@ async def _has_error(session: AsyncSession, code: AccessCode) -> bool:
 
 async def _removing(session: AsyncSession, code: AccessCode, now_ms: int, timing: Timing) -> float:
     since_s = code.asked_at_ms / 1000
-    if code.state != "removing" and code.ends_at_s is not None:
-        since_s = max(since_s, code.ends_at_s)
+    if code.state != "removing":
+        since_s = max(since_s, _ended_s(code) or since_s)
     hint = _OPENS_NO_MORE if expired(code, now_ms // 1000) else _STILL_OPENS
     slow_s, failed_s = since_s + timing.remove_slow_s, since_s + timing.remove_failed_s
     if now_ms >= slow_s * 1000:
@@ -90,6 +90,10 @@ async def _removing(session: AsyncSession, code: AccessCode, now_ms: int, timing
             session, code, Problem(FAILED_TO_REMOVE, {}), now_ms, event_type=event_type, hint=hint
         )
     return _next(now_ms, slow_s, failed_s)
+
+
+def _ended_s(code: AccessCode) -> float | None:
+    return code.ends_at_s if code.used_at_ms is None else code.used_at_ms / 1000
 
 
 async def _converting(session: AsyncSession, code: AccessCode, now_ms: int, timing: Timing) -> float:
@@ -111,15 +115,13 @@ async def retire(session: AsyncSession, device_id: str, now_ms: int, timing: Tim
         AccessCode.managed,
         AccessCode.state == "active",
         AccessCode.slot.is_(None),
-        AccessCode.ends_at_s.is_not(None),
     )
+    ended_s = func.coalesce(AccessCode.used_at_ms // 1000, AccessCode.ends_at_s)
     gone_s = now_ms / 1000 - timing.ended_kept_s
-    for code in (
-        await session.scalars(select(AccessCode).where(*ended, AccessCode.ends_at_s <= gone_s))
-    ).all():
+    for code in (await session.scalars(select(AccessCode).where(*ended, ended_s <= gone_s))).all():
         code.state = "deleted"
         code.deleted_at_ms = now_ms
         await tell(session, code, "access_code.deleted", 0, now_ms)
     await session.flush()
-    first = await session.scalar(select(func.min(AccessCode.ends_at_s)).where(*ended))
+    first = await session.scalar(select(func.min(ended_s)).where(*ended))
     return NEVER if first is None else first + timing.ended_kept_s

@@ -26,6 +26,7 @@ class Write:
     code: str = field(repr=False)
     from_s: int | None
     until_s: int | None
+    one_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,15 @@ def _due(code: AccessCode, now_s: int) -> bool:
 
 def _write(code: AccessCode, slot: int, if_version: int) -> Write:
     assert code.code is not None
-    return Write(code.access_code_id, slot, if_version, code.code, code.starts_at_s, code.ends_at_s)
+    return Write(
+        code.access_code_id,
+        slot,
+        if_version,
+        code.code,
+        code.starts_at_s,
+        code.ends_at_s,
+        one_time=bool(code.one_time),
+    )
 
 
 def _free_numbers(used: Set[int], capacity: int, slot_max: int) -> list[int]:

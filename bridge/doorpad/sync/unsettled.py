@@ -7,6 +7,7 @@ and told) is left out by the database; what could stand in the way of the rest i
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from doorpad_link.messages import SINGLE_USE
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,13 +38,15 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         Slot.code.is_not_distinct_from(AccessCode.code),
         Slot.from_s.is_not_distinct_from(AccessCode.starts_at_s),
         Slot.until_s.is_not_distinct_from(AccessCode.ends_at_s),
+        (Slot.flags.op("&")(SINGLE_USE) == SINGLE_USE) == AccessCode.one_time,
     )
     told = or_(
         AccessCode.announced == "set",
         and_(AccessCode.announced == "scheduled", AccessCode.starts_at_s > now_s),
     )
-    in_time = or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s)
-    ended = and_(AccessCode.ends_at_s <= now_s, AccessCode.slot.is_(None))
+    used = AccessCode.used_at_ms.is_not(None)
+    in_time = and_(~used, or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s))
+    ended = and_(or_(used, AccessCode.ends_at_s <= now_s), AccessCode.slot.is_(None))
     return and_(
         AccessCode.state == "active",
         or_(
