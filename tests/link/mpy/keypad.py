@@ -10,6 +10,7 @@ import esp32_time
 import asyncio
 import binascii
 import gc
+import io
 import json
 import sys
 
@@ -63,6 +64,8 @@ _board = None
 def do_build(capacity, hosts):
     """A new keypad with nothing in its table. Everything else needs one."""
     global _board
+    _board = None  # the old flash gives way to the new one
+    gc.collect()
     _board = _Board(
         capacity, [(binascii.unhexlify(host_id), binascii.unhexlify(key)) for host_id, key in hosts]
     )
@@ -126,6 +129,10 @@ async def _serve():
             answer = {"answer": globals()["do_" + request["do"]](*request["with"])}
         except PowerCut:
             answer = {"power": "cut"}
+        except Exception as error:
+            text = io.StringIO()
+            sys.print_exception(error, text)
+            answer = {"failed": text.getvalue()}
         print(json.dumps(answer))
         await asyncio.sleep_ms(request.get("rest_ms", 0))
 
