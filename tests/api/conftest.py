@@ -1,5 +1,7 @@
 """The fixtures of the API's tests: a running API, and its clients."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +13,23 @@ from doorpad.store.database import Database
 from seam import AsyncSeam
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the present schema, to be copied: migrating takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("migrated") / "data"
+
+    async def migrate() -> None:
+        database = await Database.open(folder)
+        await database.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(migrate())
+    return folder
+
+
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(migrated: Path, tmp_path: Path) -> AsyncIterator[World]:
+    shutil.copytree(migrated, tmp_path / "data")
     database = await Database.open(tmp_path / "data")
     key = generate_key()
     add_key(tmp_path / "data", key)

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from doorpad.errors import DoorpadError, NextStep
 
 _FINISH_S = 5  # for requests under way when the server stops
+_DATE_S = 1  # how old the date in an answer may be
 
 
 class PortInUse(DoorpadError):
@@ -32,6 +33,7 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,6 +42,14 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Until it shall stop. Uvicorn's own looks ten times a second whether it shall."""
+        while not self.stopping.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DATE_S):
+                    await self.stopping.wait()
 
 
 class Server:
@@ -84,7 +94,7 @@ class Server:
 
     async def stop(self) -> None:
         """Finish the requests under way, for at most 5 s, and close the socket."""
-        self._uvicorn.should_exit = True
+        self._uvicorn.stopping.set()
         if self._serving is not None:
             await self._serving
         self._socket.close()

@@ -1,36 +1,35 @@
 """The hub's database: one SQLite file in a data folder that one process owns.
 
-Writers queue on a lock of this process and begin with BEGIN IMMEDIATE: a deferred transaction that
-has read and then writes fails at once with "database is locked" if another wrote meanwhile, and no
-busy time-out helps there. Readers see the last commit (WAL) and never wait.
+Writers take turns and share commits (`commits.py`); readers see the last commit (WAL) and never wait.
 """
 
 import asyncio
 import contextlib
 import fcntl
-import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.store.commits import Commits
 from doorpad.store.schema import Hub
+from doorpad.store.sqlite import open_engine
 
 FILE_NAME = "doorpad.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _LOCK_WAIT_S = 3.0  # a predecessor that was just killed may still be releasing the lock
 _LOCK_STEP_S = 0.05
-_BUSY_MS = 5_000  # only a backup tool can hold SQLite's own lock: see the module's docstring
 
 
 class DataFolderUnusable(DoorpadError):
@@ -64,15 +63,12 @@ class DatabaseDamaged(DoorpadError):
 class Database:
     """An open data folder. `open()` makes one; `close()` gives the folder back."""
 
-    def __init__(self, data_dir: Path, lock_fd: int, engine: AsyncEngine) -> None:
+    def __init__(self, data_dir: Path, lock_fd: int, engine: AsyncEngine, commits: Commits) -> None:
         self.data_dir = data_dir
         self._lock_fd = lock_fd
         self._engine = engine
-        self._writing_engine = engine.execution_options(doorpad_begin="BEGIN IMMEDIATE")
-        self._writing = asyncio.Lock()
+        self._commits = commits
         self._hub: Hub | None = None
-        # Called with the session after each commit of `write()`, in the order of the commits.
-        self.after_commit: list[Callable[[AsyncSession], None]] = []
 
     @classmethod
     async def open(cls, data_dir: Path) -> "Database":
@@ -95,12 +91,12 @@ class Database:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             except OSError as error:
                 raise DataFolderUnusable(data_dir, error.strerror or type(error).__name__) from error
-            engine = _engine(path)
+            engine, writing = open_engine(path)
             undo.push_async_callback(engine.dispose)
             await _check(engine, path)
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
-            database = cls(data_dir, lock_fd, engine)
+            database = cls(data_dir, lock_fd, engine, Commits(writing))
             await database._create_hub()
             undo.pop_all()
         return database
@@ -111,17 +107,14 @@ class Database:
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             yield session
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session that commits on a clean exit and rolls back on an exception. One at a time."""
-        async with (
-            self._writing,
-            AsyncSession(self._writing_engine, expire_on_commit=False) as session,
-        ):
-            async with session.begin():
-                yield session
-            for tell in self.after_commit:
-                tell(session)
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A session whose work is on disk after a clean exit; see `Commits.write`."""
+        return self._commits.write()
+
+    @property
+    def after_commit(self) -> list[Callable[[AsyncSession], None]]:
+        """Called with the session of each writer after its commit, in the order of the writers."""
+        return self._commits.after_commit
 
     async def hub(self) -> Hub:
         """The identity of this installation; it never changes."""
@@ -132,6 +125,7 @@ class Database:
 
     async def close(self) -> None:
         """Close the database, then give the folder to the next process."""
+        await self._commits.close()
         await self._engine.dispose()
         os.close(self._lock_fd)
 
@@ -166,40 +160,18 @@ async def _lock(fd: int, data_dir: Path) -> None:
             return
 
 
-def _engine(path: Path) -> AsyncEngine:
-    # Parameters hold PINs: they may appear neither in an exception's message nor in a log. The driver
-    # logs each statement with them at DEBUG, and knows no way to leave them out.
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # Python's driver would otherwise begin when it sees fit
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("doorpad_begin", "BEGIN"))
-
-    return engine
-
-
 async def _check(engine: AsyncEngine, path: Path) -> None:
     try:
         async with engine.connect() as connection:
-            finding = await connection.scalar(text("PRAGMA quick_check(1)"))
+            finding = await connection.run_sync(_quick_check)
     except DatabaseError as error:
         raise DatabaseDamaged(path, str(error.orig)) from error
     if finding != "ok":
         raise DatabaseDamaged(path, str(finding))
+
+
+def _quick_check(connection: Connection) -> str:
+    return str(connection.scalar(text("PRAGMA quick_check(1)")))
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,0 +1,136 @@
+"""Writers that wait together share one commit.
+
+A disk makes a few hundred durable commits a second, whatever is in them. While one is under way, those who want
+to write next gather; then each does its work in turn, in a savepoint of its own, and one commit makes all of it
+durable. None is told that it is done before that, and one that fails takes back its own work only.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from doorpad.errors import DoorpadError, NextStep
+
+_MEMBERS_MAX = 256  # of a group: bounds how long its first one waits for the last
+
+
+class WriteLost(DoorpadError):
+    """The database took back the transaction of a whole group: a disk that is full or fails."""
+
+    next_step: ClassVar[NextStep] = NextStep.WAIT
+
+    def __init__(self) -> None:
+        super().__init__("the database took back what was written; is the disk full?")
+
+
+class _Group:
+    """One transaction. `settled`: when it is on disk, or why it is not."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.written: list[AsyncSession] = []
+        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Nobody may be left to ask: each of its members can have been cancelled.
+        self.settled.add_done_callback(lambda settled: settled.exception())
+
+
+class _Writer:
+    """One who waits for its turn; `done` ends it."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.turn: asyncio.Future[_Group] = loop.create_future()
+        self.done: asyncio.Future[None] = loop.create_future()
+
+
+class Commits:
+    """The one way to write. `engine`: its transactions take the write lock when they begin."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._waiting: deque[_Writer] = deque()
+        self._work: asyncio.Task[None] | None = None
+        # Called with each writer's session after its commit, in the order of the writers.
+        self.after_commit: list[Callable[[AsyncSession], None]] = []
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is on disk after a clean exit and taken back by an exception. One at a time.
+
+        Raises:
+            WriteLost: on exit, if the database took the whole transaction back.
+            OperationalError: another program held the database's lock for 5 s, or the commit failed.
+        """
+        writer = _Writer()
+        self._waiting.append(writer)
+        if self._work is None:
+            self._work = asyncio.create_task(self._serve(), name="doorpad-commits")
+        try:
+            group = await writer.turn
+            async with (
+                AsyncSession(
+                    group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+                ) as session,
+                session.begin(),
+            ):
+                yield session
+            group.written.append(session)
+        finally:
+            writer.done.set_result(None)
+        await asyncio.shield(group.settled)
+
+    async def close(self) -> None:
+        """Return when nobody writes any more."""
+        while self._work is not None:
+            await asyncio.shield(self._work)
+
+    async def _serve(self) -> None:
+        try:
+            while self._waiting:
+                try:
+                    await self._serve_group()
+                except Exception as error:  # the lock was not to be had: nobody can write now
+                    for writer in self._take_all():
+                        writer.turn.set_exception(error)
+        finally:
+            self._work = None
+
+    async def _serve_group(self) -> None:
+        async with self._engine.connect() as connection:
+            transaction = await connection.begin()
+            group = _Group(connection)
+            members, is_open = 0, True
+            # Without its transaction a savepoint would be one of its own, and be committed alone.
+            while self._waiting and members < _MEMBERS_MAX and is_open:
+                writer = self._waiting.popleft()
+                if not writer.turn.cancelled():
+                    writer.turn.set_result(group)
+                    await writer.done
+                    members += 1
+                    is_open = await _is_open(connection)
+            try:
+                if not is_open:
+                    raise WriteLost
+                await transaction.commit()
+            except Exception as error:
+                group.settled.set_exception(error)
+                return
+            for session in group.written:
+                for tell in self.after_commit:
+                    tell(session)
+            group.settled.set_result(None)
+
+    def _take_all(self) -> list[_Writer]:
+        taken = [writer for writer in self._waiting if not writer.turn.cancelled()]
+        self._waiting.clear()
+        return taken
+
+
+async def _is_open(connection: AsyncConnection) -> bool:
+    """Whether the transaction is still there: SQLite ends it by itself when the disk is full, for example."""
+    raw: Any = await connection.get_raw_connection()
+    return bool(raw.dbapi_connection.in_transaction)
