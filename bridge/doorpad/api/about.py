@@ -3,41 +3,39 @@
 from collections.abc import Sequence
 
 import msgspec
-from litestar import MediaType, Response, get
-from litestar.handlers import HTTPRouteHandler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from doorpad.api import openapi
 from doorpad.api.errors import unavailable
+from doorpad.api.gate import Asked, Route
 from doorpad.api.service import AnyOperation
 from doorpad.store.database import Database
 
-PATHS = frozenset({"/openapi.json", "/docs", "/health"})
 
-
-def handlers(operations: Sequence[AnyOperation], database: Database) -> list[HTTPRouteHandler]:
-    """The routes of `PATHS`. Document and page are made once: they are the same for everybody."""
+def routes(operations: Sequence[AnyOperation], database: Database) -> dict[str, Route]:
+    """The public paths. Document and page are made once: they are the same for everybody."""
     described = openapi.document(operations)
     document = msgspec.json.encode(described)
-    page = openapi.page(described)
+    page = openapi.page(described).encode()
 
-    @get("/openapi.json")
-    async def show_document() -> Response[bytes]:
-        return Response(document, media_type=MediaType.JSON)
+    async def show_document(_asked: Asked) -> bytes:
+        return document
 
-    @get("/docs")
-    async def show_page() -> Response[str]:
-        return Response(page, media_type=MediaType.HTML)
+    async def show_page(_asked: Asked) -> bytes:
+        return page
 
-    @get("/health")
-    async def show_health() -> Response[bytes]:
+    async def show_health(_asked: Asked) -> bytes:
         """Whether the database answers. Of a keypad that does not, the device tells."""
         try:
             async with database.read() as session:
                 await session.execute(text("SELECT 1 FROM hub"))
         except SQLAlchemyError:
             raise unavailable("the database does not answer") from None
-        return Response(msgspec.json.encode({"ok": True}), media_type=MediaType.JSON)
+        return msgspec.json.encode({"ok": True})
 
-    return [show_document, show_page, show_health]
+    return {
+        "/openapi.json": Route(("GET",), show_document, public=True),
+        "/docs": Route(("GET",), show_page, media_type=b"text/html; charset=utf-8", public=True),
+        "/health": Route(("GET",), show_health, public=True),
+    }

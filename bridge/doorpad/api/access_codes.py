@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
-from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
+from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows, shown_until_ms
 from doorpad.api.errors import invalid_request
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids, Text
@@ -79,6 +79,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _get,
         "Show one managed code, by its id or by device and PIN.",
         {"access_code": AccessCodeObject},
+        lasts_until_ms=shown_until_ms,
     ),
     Operation(
         "/access_codes/list",
@@ -87,5 +88,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _list,
         "List the managed codes of a device, or those with the given ids.",
         {"access_codes": list[AccessCodeObject], "pagination": Pagination},
+        lasts_until_ms=shown_until_ms,
     ),
 )

@@ -1,14 +1,9 @@
 """The application: every path in one table, one way in and one way out."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Response, route
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
 
 from doorpad.api import (
     about,
@@ -26,8 +21,8 @@ from doorpad.api import (
     unmanaged,
     webhooks,
 )
-from doorpad.api.errors import ApiError, from_status, internal
-from doorpad.api.gate import Gate, request_id
+from doorpad.api.gate import Asked, Gate, Route
+from doorpad.api.kept import KeptReplies
 from doorpad.api.keys import ApiKeys
 from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
@@ -36,8 +31,6 @@ from doorpad.api.service import AnyOperation, Bench, Changes, Service
 from doorpad.api.vocabulary import Vocabulary, in_vocabulary
 from doorpad.events.log import EventFeed
 from doorpad.store.database import Database
-
-BODY_BYTES_MAX = 1 << 20
 
 OPERATIONS: tuple[AnyOperation, ...] = (
     *access_codes.OPERATIONS,
@@ -55,10 +48,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *installation.OPERATIONS,
 )
 
-_log = logging.getLogger(__name__)
-
-_Request = Request[Any, Any, Any]
-
 
 def create_app(
     *,
@@ -70,7 +59,7 @@ def create_app(
     feed: EventFeed,
     private_webhooks: bool = False,
     errors_vocabulary: Vocabulary = "2025",
-) -> ASGIApp:
+) -> Gate:
     """The API as an ASGI application.
 
     Args:
@@ -88,58 +77,43 @@ def create_app(
         private_webhooks=private_webhooks,
     )
     repeats = Repeats(now_ms)
-    public = about.handlers(OPERATIONS, database)
-    app = Litestar(
-        route_handlers=[
-            *(_handler(operation, service, repeats, errors_vocabulary) for operation in OPERATIONS),
-            *public,
-        ],
-        exception_handlers={ApiError: _refused, HTTPException: _refused_by_framework, Exception: _failed},
-        request_max_body_size=BODY_BYTES_MAX,
-        openapi_config=None,
-        logging_config=None,
-    )
-    return Gate(app, keys, about.PATHS)
+    kept = KeptReplies(database)
+    routes = {
+        operation.path: Route(operation.verbs, _answer(operation, service, repeats, kept, errors_vocabulary))
+        for operation in OPERATIONS
+    }
+    return Gate(routes | about.routes(OPERATIONS, database), keys)
 
 
-def _handler(
-    operation: AnyOperation, service: Service, repeats: Repeats, vocabulary: Vocabulary
-) -> HTTPRouteHandler:
-    @route(operation.path, http_method=list(operation.verbs), status_code=200)
-    async def handle(request: _Request) -> Response[bytes]:
-        body = await request.body()
-        params = decode(operation.params, request.scope["query_string"], body)
-
-        async def answer() -> dict[str, Any]:
-            return {**in_vocabulary(vocabulary, await operation.run(service, params)), "ok": True}
-
-        if request.method in operation.once:
-            said = b"\0".join((operation.path.encode(), request.scope["query_string"], body))
-            reply = await repeats.once(said, answer)
-        else:
-            reply = await answer()
+def _answer(
+    operation: AnyOperation, service: Service, repeats: Repeats, kept: KeptReplies, vocabulary: Vocabulary
+) -> Callable[[Asked], Awaitable[bytes]]:
+    async def run(asked: Asked) -> dict[str, Any]:
+        params = decode(operation.params, asked.query, asked.body)
+        reply = {**in_vocabulary(vocabulary, await operation.run(service, params)), "ok": True}
         pagination = reply.get("pagination")
         if isinstance(pagination, Pagination):
-            listed_at = f"{str(request.base_url).rstrip('/')}{operation.path}"
-            reply["pagination"] = pagination.with_url(listed_at, params)
-        return _json(200, reply)
+            reply["pagination"] = pagination.with_url(asked.base_url + operation.path, params)
+        return reply
 
-    return handle
+    async def answer(asked: Asked) -> bytes:
+        if asked.verb in operation.once:
+            said = b"\0".join((operation.path.encode(), asked.query, asked.body))
+            return msgspec.json.encode(await repeats.once(said, lambda: run(asked)))
+        return msgspec.json.encode(await run(asked))
 
+    async def answer_from_kept(asked: Asked) -> bytes:
+        assert operation.lasts_until_ms is not None
+        question = (operation.path, asked.query, asked.body)
+        now_ms = service.now_ms()
+        body = kept.get(question, now_ms)
+        if body is None:
+            version = kept.version
+            reply = await run(asked)
+            body = msgspec.json.encode(reply)
+            # With an address of the next page it is for one client only: it has the name that it knows us by.
+            if getattr(reply.get("pagination"), "next_page_url", None) is None:
+                kept.keep(question, body, version, now_ms, operation.lasts_until_ms(reply, now_ms))
+        return body
 
-def _refused(_request: _Request, error: ApiError) -> Response[bytes]:
-    return _json(error.status, error.envelope(request_id.get()))
-
-
-def _refused_by_framework(request: _Request, error: HTTPException) -> Response[bytes]:
-    return _refused(request, from_status(error.status_code))
-
-
-def _failed(request: _Request, error: Exception) -> Response[bytes]:
-    # The path without its query: a query can hold a PIN.
-    _log.error("request %s %s failed", request_id.get(), request.scope["path"], exc_info=error)
-    return _refused(request, internal())
-
-
-def _json(status: int, reply: dict[str, Any]) -> Response[bytes]:
-    return Response(msgspec.json.encode(reply), status_code=status, media_type="application/json")
+    return answer if operation.lasts_until_ms is None else answer_from_kept

@@ -1,6 +1,6 @@
 """Access codes as the API shows them, built from rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
 from doorpad.api.device_objects import device_errors
 from doorpad.api.pins import is_weak
-from doorpad.api.times import iso, iso_s
+from doorpad.api.times import instant_us, iso, iso_s
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
 
 CodeType = Literal["ongoing", "time_bound"]
 
+_NEVER_MS = 2**63 - 1
 _IDS_MAX = 10_000  # bound parameters in one statement; SQLite stops at 32,766
 
 _DISPLAY_STATUS: dict[Status, str] = {
@@ -167,6 +168,15 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCod
         warnings=_warnings(rows),
         doorpad=_place(rows.slot),
     )
+
+
+def shown_until_ms(reply: Mapping[str, Any], now_ms: int) -> int:
+    """When the clock alone changes what a reply shows of codes: at the next beginning or end of a window."""
+    codes = reply["access_codes"] if "access_codes" in reply else [reply["access_code"]]
+    now = iso(now_ms)  # texts of this form sort by time
+    edges = (edge for code in codes for edge in (code.starts_at, code.ends_at) if edge is not None)
+    following = min((edge for edge in edges if edge > now), default=None)
+    return _NEVER_MS if following is None else instant_us("", following) // 1_000
 
 
 def _type(code: AccessCode) -> CodeType:

@@ -9,12 +9,6 @@ from uuid import UUID
 
 from doorpad.errors import DoorpadError, NextStep
 
-_TYPES_BY_STATUS = {  # for refusals by the framework, which knows only a status
-    404: ("not_found", "there is no such path"),
-    405: ("method_not_allowed", "this path does not answer to this method"),
-    413: ("payload_too_large", "the body is larger than 1 MiB"),
-}
-
 
 class ApiError(DoorpadError):
     """An answer other than 200.
@@ -109,11 +103,13 @@ def internal() -> ApiError:
     return ApiError(500, "internal_server_error", "the bridge failed to answer; its log has the cause")
 
 
-def from_status(status: int) -> ApiError:
-    """The envelope for a refusal of the web framework."""
-    if status in _TYPES_BY_STATUS:
-        type_, message = _TYPES_BY_STATUS[status]
-        return ApiError(status, type_, message)
-    if 400 <= status < 500:
-        return invalid_request("the request cannot be read")
-    return internal()
+def no_path() -> ApiError:
+    return ApiError(404, "not_found", "there is no such path")
+
+
+def no_method() -> ApiError:
+    return ApiError(405, "method_not_allowed", "this path does not answer to this method")
+
+
+def too_large() -> ApiError:
+    return ApiError(413, "payload_too_large", "the body is larger than 1 MiB")

@@ -5,16 +5,19 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, ClassVar
 
 import uvicorn
-from litestar.types import ASGIApp
 
+from doorpad.api.gate import Receive, Scope, Send
 from doorpad.errors import DoorpadError, NextStep
 
 _FINISH_S = 5  # for requests under way when the server stops
 _DATE_S = 1  # how old the date in an answer may be
+
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class PortInUse(DoorpadError):
@@ -55,7 +58,7 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """One listening API. `start()` once, `stop()` once."""
 
-    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, app: Application, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """
         Args:
             port: 0 takes a free one; `url` tells which.
@@ -67,7 +70,7 @@ class Server:
         # It prints queries, and a query can hold a PIN. `access_log=False` alone only unhooks its handlers,
         # and a program that sets up logging afterwards would hook them in again.
         logging.getLogger("uvicorn.access").disabled = True
-        asgi: Any = app  # litestar's and uvicorn's names for the same ASGI types differ
+        asgi: Any = app  # uvicorn names each message's fields
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 asgi,

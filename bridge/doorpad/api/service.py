@@ -71,6 +71,8 @@ class Operation(Generic[P]):
     summary: str
     replies: Mapping[str, Any]
     once: tuple[Verb, ...] = ("PUT",)  # verbs whose repetition within a minute is answered as the first
+    # Of a reply made at a time, the time at which the clock alone will change it. None: it is made each time.
+    lasts_until_ms: Callable[[Reply, int], int] | None = None
 
 
 AnyOperation = Operation[Any]

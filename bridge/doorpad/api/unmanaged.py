@@ -7,7 +7,12 @@ import msgspec
 from doorpad.api.attempts import ActionAttemptObject, attempt_reply, begin_code_attempt
 from doorpad.api.code_changes import DeleteParams, remove_code
 from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
-from doorpad.api.code_objects import UnmanagedAccessCodeObject, code_rows, unmanaged_access_code_object
+from doorpad.api.code_objects import (
+    UnmanagedAccessCodeObject,
+    code_rows,
+    shown_until_ms,
+    unmanaged_access_code_object,
+)
 from doorpad.api.errors import invalid_field, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Text
@@ -135,6 +140,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _get,
         "Show one code that another hand put on the keypad.",
         {"access_code": UnmanagedAccessCodeObject},
+        lasts_until_ms=shown_until_ms,
     ),
     Operation(
         "/access_codes/unmanaged/list",
@@ -143,6 +149,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _list,
         "List the codes that other hands put on a keypad.",
         {"access_codes": list[UnmanagedAccessCodeObject], "pagination": Pagination},
+        lasts_until_ms=shown_until_ms,
     ),
     Operation(
         "/access_codes/unmanaged/update",
