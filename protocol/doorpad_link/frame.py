@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MTU_BYTES = 1024  # decoded: header, body, tag, CRC
+WRAPPING_BYTES = 8  # most that COBS (one for each 254) and the delimiters add to a frame
 HEADER_BYTES = 8
 _CRC_BYTES = 4
 INNER_BYTES_MAX = MTU_BYTES - _CRC_BYTES
@@ -61,8 +62,10 @@ def close(inner: bytearray, wire: bytearray) -> None:
     wire.append(0)
 
 
-def pack(header: Header, body: bytes) -> bytes:
+def pack(header: Header, body: bytes, mtu_bytes: int = MTU_BYTES) -> bytes:
     """Return the frame as it goes on the wire, delimiters included. Raises ValueError beyond the MTU."""
+    if HEADER_BYTES + len(body) + _CRC_BYTES > mtu_bytes:
+        raise ValueError("a body of %d bytes is beyond the MTU of %d" % (len(body), mtu_bytes))
     wire = bytearray()
     close(bytearray(header.pack() + body), wire)
     return bytes(wire)

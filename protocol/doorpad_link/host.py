@@ -49,10 +49,12 @@ LOST_REASONS = {
 
 # ASH's adaptive timer: smoothed round trip plus four deviations, doubled at each repetition.
 _RTO_MS_FIRST = 400
-_RTO_MS_MIN = 100  # a flash erase stalls the keypad for 45 ms
+_RTO_MS_MIN = 100
 _RTO_MS_MAX = 3200
+_STALL_MS_MAX = 400  # a keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst
 _SENDS_MAX = 6
 _KEEP_BYTES = 2048
+_MTU_BYTES_MIN = 128  # the handshake and every request that cannot be parted fit it
 _SENDS_AFTER_ALERT = 2  # an alert is believed once a repetition stays unanswered too
 
 
@@ -134,8 +136,12 @@ class HostSession:
         self._counter = 0
         self._hint_counter = 0
         self._window = 1
-        self._credit_bytes = frame.MTU_BYTES + 16
+        self.mtu_bytes = frame.MTU_BYTES  # of a frame to the keypad, before COBS
+        self._credit_bytes = frame.MTU_BYTES + frame.WRAPPING_BYTES
         self._in_flight: list[_Flight] = []  # sent, by counter
+        # What was sent and may still lie in the keypad's receive buffer, oldest first; a repetition stands here twice.
+        self._unread: list[_Flight] = []
+        self._sent_ms = 0  # when something was last sent
         self._waiting: list[_Flight] = []  # not sent yet, by counter
         self._alert = 0  # what an alert would make of the session, if nothing else answers
         self._rto_ms = _RTO_MS_FIRST
@@ -176,7 +182,7 @@ class HostSession:
         if self.state != OPEN or self._keys is None:
             raise RuntimeError("the session is not open")
         header = Header(frame.REQ, self._keys.session, self._counter + 1, False)
-        packed = frame.pack(header, self._keys.seal(header, cbor.encode([op, body])))
+        packed = frame.pack(header, self._keys.seal(header, cbor.encode([op, body])), self.mtu_bytes)
         self._counter += 1
         self._waiting.append(_Flight(self._counter, packed))
         self._fill(now_ms)
@@ -190,12 +196,15 @@ class HostSession:
 
     def wake_at_ms(self) -> "int | None":
         """When to call `on_time`, or None while nothing is awaited."""
+        if self._waiting and not self._in_flight:
+            return self._sent_ms + _STALL_MS_MAX  # there is room again then, and no answer will come to say so
         return min((flight.deadline_ms for flight in self._in_flight), default=None)
 
     def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
         """Repeat what got no answer in time; after the last repetition the session is lost."""
         late = [flight for flight in self._in_flight if now_ms >= flight.deadline_ms]
         if not late:
+            self._fill(now_ms)
             return []
         most = max(flight.sends for flight in late)
         if self._alert and most >= _SENDS_AFTER_ALERT:
@@ -204,7 +213,10 @@ class HostSession:
             return [self._lose(SILENT)]
         self._rto_ms = min(self._rto_ms * 2, _RTO_MS_MAX)
         for flight in late:
-            self._repeat(flight, now_ms)
+            if self._has_room(flight, now_ms):
+                self._repeat(flight, now_ms)
+            else:
+                flight.deadline_ms = self._sent_ms + _STALL_MS_MAX
         return []
 
     def receive(self, data: bytes, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
@@ -230,6 +242,7 @@ class HostSession:
 
     def _send_alone(self, packed: bytes, now_ms: int) -> None:
         self._in_flight = []
+        self._unread = []
         self._waiting = [_Flight(0, packed)]
         self._fill(now_ms)
 
@@ -237,18 +250,25 @@ class HostSession:
         """Send what waits, as far as the keypad's window and receive buffer go."""
         while self._waiting:
             flight = self._waiting[0]
-            if self._in_flight:
-                span = flight.counter - self._in_flight[0].counter
-                under_way = sum(len(other.packed) for other in self._in_flight)
-                if span >= self._window or under_way + len(flight.packed) > self._credit_bytes:
-                    return
+            if self._in_flight and flight.counter - self._in_flight[0].counter >= self._window:
+                return
+            if not self._has_room(flight, now_ms):
+                return
             self._waiting.pop(0)
             self._in_flight.append(flight)
             self._transmit(flight, now_ms)
 
+    def _has_room(self, flight: _Flight, now_ms: int) -> bool:
+        """Whether the keypad's receive buffer takes a frame now, even if the keypad stands still this moment."""
+        if now_ms - self._sent_ms >= _STALL_MS_MAX:
+            self._unread = []  # read or lost by now
+        unread = sum(len(other.packed) for other in self._unread)
+        return unread == 0 or unread + len(flight.packed) <= self._credit_bytes
+
     def _transmit(self, flight: _Flight, now_ms: int) -> None:
         flight.sends += 1
-        flight.sent_ms = now_ms
+        flight.sent_ms = self._sent_ms = now_ms
+        self._unread.append(flight)
         # Frames ahead of this one, and the answers to all of them, take their time on the line.
         line_ms = sum(len(other.packed) for other in self._in_flight) * self._byte_us // 1000
         flight.deadline_ms = now_ms + self._rto_ms + 2 * line_ms
@@ -270,6 +290,11 @@ class HostSession:
         self._rto_ms = max(_RTO_MS_MIN, min(self._srtt_ms + 4 * self._rttvar_ms, _RTO_MS_MAX))
         self._alert = 0
         self._in_flight.remove(flight)
+        self._was_read(flight)
+
+    def _was_read(self, flight: _Flight) -> None:
+        if flight in self._unread:  # the line keeps the order: what was sent before is read or lost, too
+            del self._unread[: self._unread.index(flight) + 1]
 
     def _lose(self, reason: int) -> Lost:
         self.state = IDLE
@@ -312,18 +337,29 @@ class HostSession:
         answer = self._opened(header, sealed)
         if answer is None:
             return None
-        if len(answer) < 4 or answer[0] != 0 or not all(isinstance(number, int) for number in answer[1:4]):
+        if (
+            len(answer) < 4
+            or answer[0] != 0
+            or not all(isinstance(number, int) for number in answer[1:4])
+            or answer[1] < _MTU_BYTES_MIN
+            or answer[2] < 1
+            or answer[3] < min(answer[1], frame.MTU_BYTES) + frame.WRAPPING_BYTES
+        ):
             return self._lose(MALFORMED)
         self._answered(self._in_flight[0], now_ms)
-        self._window = max(answer[2], 1)
-        self._credit_bytes = max(answer[3], frame.MTU_BYTES)
+        self._window, self._credit_bytes = answer[2], answer[3]
+        self.mtu_bytes = min(answer[1], frame.MTU_BYTES)
         self.state = OPEN
         return Opened(self._device_id, self._boot_id, answer[1:])
 
     def _on_reply(self, header: Header, sealed: memoryview, now_ms: int) -> "Replied | Lost | None":
         flight = next((flight for flight in self._in_flight if flight.counter == header.counter), None)
-        if flight is None:
-            return None  # a second copy of an answer
+        if flight is None:  # a second copy of an answer says only that the request's second copy was read
+            again = next((flight for flight in self._unread if flight.counter == header.counter), None)
+            if again is not None and self._opened(header, sealed) is not None:
+                self._was_read(again)
+                self._fill(now_ms)
+            return None
         answer = self._opened(header, sealed)
         if answer is None:
             return None
@@ -332,7 +368,12 @@ class HostSession:
         self._answered(flight, now_ms)
         # The line keeps the order: what was sent before and is not answered, or its answer, was lost.
         for earlier in self._in_flight:
-            if earlier.sent_ms <= flight.sent_ms and earlier.counter < flight.counter and not earlier.hurried:
+            if (
+                earlier.sent_ms <= flight.sent_ms
+                and earlier.counter < flight.counter
+                and not earlier.hurried
+                and self._has_room(earlier, now_ms)
+            ):
                 earlier.hurried = True
                 self._repeat(earlier, now_ms)
         self._fill(now_ms)
