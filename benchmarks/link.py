@@ -138,21 +138,15 @@ def fields(write: SlotWrite) -> dict[str, Any]:
 
 async def put_as_sync_does(connection: Connection, slots: list[SlotWrite]) -> None:
     """A few frames at once; the next ones when all of these are answered, for then their outcome is committed."""
-    size = operations.PUTS_MAX
-    frames = [slots[start : start + size] for start in range(0, len(slots), size)]
-    for start in range(0, len(frames), _AT_ONCE):
-        answers = await asyncio.gather(
-            *(operations.put(connection, frame) for frame in frames[start : start + _AT_ONCE])
-        )
-        assert all(result.status == messages.OK for answer in answers for result in answer)
+    size = operations.PUTS_MAX * _AT_ONCE
+    for start in range(0, len(slots), size):
+        results = await operations.put(connection, slots[start : start + size])
+        assert all(result.status == messages.OK for result in results)
 
 
 async def put_without_a_pause(connection: Connection, slots: list[SlotWrite]) -> None:
     """All frames at once: the link's own window decides when each one goes."""
-    size = operations.PUTS_MAX
-    frames = [slots[start : start + size] for start in range(0, len(slots), size)]
-    answers = await asyncio.gather(*(operations.put(connection, frame) for frame in frames))
-    assert all(result.status == messages.OK for answer in answers for result in answer)
+    assert all(result.status == messages.OK for result in await operations.put(connection, slots))
 
 
 async def bulk(folder: Path, baud: int, slots: list[SlotWrite], put: Any) -> dict[str, float]:

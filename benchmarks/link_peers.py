@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import cbor2
-from doorpad.emulator.cable import Cable, Plug
+from doorpad.emulator.cable import Cable, Line, Plug
 from smp import packet
 from smp.header import OP, Flag, Header, Version
 
@@ -152,7 +152,7 @@ def put_all(peer: Peer, port: str, slots: list[dict[str, Any]]) -> tuple[int, in
 
 async def _carry(port: Path, baud: int, end: socket.socket) -> None:
     end.setblocking(False)
-    cable = Cable(port, baud)
+    cable = Cable(port, Line(baud))
     cable.connect_keypad(end)
     cable.set(Plug.IN)
     print("ready", flush=True)

@@ -35,6 +35,20 @@ SLOTS = ("tests/firmware", "-k", "test_slots or test_link_operations")
 
 MUTANTS = [
     Mutant(
+        "byte credit off",
+        f"{LINK}/host.py",
+        "return unread == 0 or unread + len(flight.packed) <= self._credit_bytes",
+        "return True",
+        ("tests/link/test_credit.py",),
+    ),
+    Mutant(
+        "first answer taken for the answer to every copy",
+        f"{LINK}/host.py",
+        "if other is flight and copy == flight.answers:",
+        "if other is flight and copy >= flight.answers:",
+        ("tests/link/test_credit.py",),
+    ),
+    Mutant(
         "CRC off",
         f"{LINK}/frame.py",
         "if binascii.crc32(inner[:-_CRC_BYTES]) !=",
@@ -77,13 +91,12 @@ MUTANTS = [
         SESSION,
     ),
     Mutant(
-        "byte credit off",
+        "window off",
         f"{LINK}/host.py",
-        "or under_way + len(flight.packed) > self._credit_bytes",
-        "or False",
+        "if self._in_flight and flight.counter - self._in_flight[0].counter >= self._window:",
+        "if False:",
         SESSION,
     ),
-    Mutant("window off", f"{LINK}/host.py", "if span >= self._window or", "if False or", SESSION),
     Mutant(
         "alert believed at once",
         f"{LINK}/host.py",

@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_CONSOLE_BAUD = 115_200  # of the prompt, in a stock image
 EXIT_MISTAKE = 2  # something a person has to mend; the message says what
 
 _DATA_HELP = "Folder that holds all state: database, keys, emulated flash. Made if it is missing."
@@ -192,18 +193,34 @@ def emulate(
     ] = "127.0.0.1:8117",
     baud: Annotated[
         int | None,
-        typer.Option(min=1200, max=4_000_000, help="Pace of the cables. Default: as fast as both sides can."),
+        typer.Option(
+            min=9600,
+            max=921_600,
+            help="Speed of the lines, with all limits of one. Default: as fast as both sides can.",
+        ),
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="The hub is at the keypads' console, UART0, at 115,200 baud.")
+    ] = False,
+    half_duplex: Annotated[
+        bool, typer.Option("--half-duplex", help="One pair of wires for both directions, as RS-485 has.")
+    ] = False,
     errors_vocabulary: _VocabularyOption = "2025",
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """Run emulated keypads alone, and write the doorpad.toml for a bridge to them."""
+    if console and baud not in (None, _CONSOLE_BAUD):
+        raise typer.BadParameter(f"a console runs at {_CONSOLE_BAUD} baud", param_hint="--baud")
+    if console and half_duplex:
+        raise typer.BadParameter("a console has wires of its own each way", param_hint="--half-duplex")
 
     async def work() -> None:
         from doorpad.emulator import fleet
+        from doorpad.emulator.cable import Line
 
         stop = _stop_on_signals()
-        async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms, baud=baud) as servers:
+        line = Line(baud, console, half_duplex)
+        async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms, line=line) as servers:
             config = fleet.write_config(data, servers, listen=listen, errors_vocabulary=errors_vocabulary)
             about = [
                 {

@@ -19,6 +19,7 @@ VERSION = "version"
 _SETTINGS = {
     "slots": (SLOTS_MAX, 1, SLOTS_MAX),
     "baud": (115_200, 9600, 921_600),
+    "console": (0, 0, 1),  # the host is at UART0, where the prompt is, and not at a UART of the link's own
     "strike_ms": (5000, _STRIKE_MS_MIN, STRIKE_MS_MAX),
     "quiet": (0, 0, 1),  # no sound
     "door_contact": (0, 0, 1),  # whether it is fitted
@@ -31,7 +32,8 @@ _SETTINGS = {
     "programming": (1, 0, 1),  # whether the master PIN opens local programming
     VERSION: (0, 0, 0x3FFF_FFFF),  # of the settings as a whole
 }
-_AT_START = ("slots", "baud", VERSION)  # not for a host to change: one would cut its own line
+# Not for a host to change: one would cut its own line.
+_AT_START = ("slots", "baud", "console", VERSION)
 
 
 def _check(settings):

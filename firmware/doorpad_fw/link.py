@@ -1,4 +1,4 @@
-"""The keypad's end of the serial line: bytes in and out of the UART, and hints when something changed here."""
+"""The keypad's end of the link: bytes from the line and back, and hints when something changed here."""
 
 import asyncio
 import gc
@@ -12,8 +12,6 @@ from time import ticks_diff, ticks_ms
 
 from doorpad_fw import key_change
 
-RX_BUFFER_BYTES = const(4096)  # what comes while a flash erase stops the loop for 45 ms must fit
-RX_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
 _READ_BYTES = const(256)
 _COUNT_MASK = const(0x3FFF_FFFF)  # counts of bytes stay small integers on the ESP32
 
@@ -22,11 +20,13 @@ class Link:
     """Serves one host at a time on one serial line.
 
     Args:
+        line: to read and write: line.py.
         capabilities: what AUTH_R tells of this keypad (protocol/README.md, section 1).
         serve: `serve(maker, op, body)` does one request; see operations.py.
     """
 
-    def __init__(self, identity, slots, journal, boot_id, capabilities, serve):
+    def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve):
+        self._line = line
         self._slots = slots
         self._journal = journal
         self._changed = asyncio.Event()
@@ -51,6 +51,7 @@ class Link:
                 session.noise,
                 session.forged,
                 gc.mem_free(),
+                self._line.overruns,
             ]
         if op != messages.OP_NEXT_KEY:
             return self._serve(maker, op, body)
@@ -71,32 +72,23 @@ class Link:
         """Tell the host, when it can be told, that table or journal moved on. Without news it is told nothing."""
         self._changed.set()
 
-    async def run(self, uart):
+    async def run(self):
         """Serve for ever. Returns only if the line itself is gone."""
-        reader = asyncio.StreamReader(uart)
-        writer = asyncio.StreamWriter(uart, {})
-        unsent = asyncio.Event()
-        sending = asyncio.create_task(_send(writer, unsent))
-        hints = asyncio.create_task(self._hint(writer, unsent))
+        hints = asyncio.create_task(self._hint())
         buffer = memoryview(bytearray(_READ_BYTES))
         last_ms = ticks_ms()
         while True:
-            size = await reader.readinto(buffer)
-            if size == 0:
+            size = await self._line.read(buffer)
+            if not size:
                 hints.cancel()
-                sending.cancel()
                 return
-            if size:
-                now_ms = ticks_ms()
-                out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
-                last_ms = now_ms
-                self._bytes_in = self._bytes_in + size & _COUNT_MASK
-                if out:
-                    self._bytes_out = self._bytes_out + len(out) & _COUNT_MASK
-                    writer.write(out)
-                    unsent.set()
+            now_ms = ticks_ms()
+            out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
+            last_ms = now_ms
+            self._bytes_in = self._bytes_in + size & _COUNT_MASK
+            await self._send(out)
 
-    async def _hint(self, writer, unsent):
+    async def _hint(self):
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -105,15 +97,9 @@ class Link:
             if state == self._hinted:
                 continue
             self._hinted = state
-            out = self._session.hint(*state)
-            if out:
-                writer.write(out)
-                unsent.set()
+            await self._send(self._session.hint(*state))
 
-
-async def _send(writer, unsent):
-    # A stream is drained by one task only: two of them send the same bytes twice.
-    while True:
-        await unsent.wait()
-        unsent.clear()
-        await writer.drain()
+    async def _send(self, out):
+        if out:
+            self._bytes_out = self._bytes_out + len(out) & _COUNT_MASK
+            await self._line.write(out)

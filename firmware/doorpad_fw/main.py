@@ -7,7 +7,7 @@ import sys
 
 from doorpad_link import messages
 from esp32 import Partition
-from machine import UART, reset, reset_cause
+from machine import reset, reset_cause
 from time import ticks_ms
 
 from doorpad_fw import config, health, keys, pins, presses
@@ -16,7 +16,8 @@ from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
 from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
 from doorpad_fw.journal import Journal
-from doorpad_fw.link import RX_BUFFER_BYTES, Link
+from doorpad_fw.line import open_line
+from doorpad_fw.link import Link
 from doorpad_fw.log import Log
 from doorpad_fw.matrix import Matrix
 from doorpad_fw.operations import Operations
@@ -28,7 +29,6 @@ from doorpad_fw.watchdog import Watchdog
 _PARTITION = "slots"
 _RESET_DUE = "reset.due"  # as factory.py names it
 _IOCTL_BLOCK_COUNT = 4
-_TX_BUFFER_BYTES = 4096  # a window of replies: a full one would stop the loop
 
 
 def _new_epoch():
@@ -91,26 +91,19 @@ async def _run(settings):
     door = Door(identity, slots, journal, clock, outputs, settings, on_change)
     boot_id = os.urandom(8)
     operations = Operations(slots, journal, clock, door, settings, boot_id)
-    link = Link(identity, slots, journal, boot_id, operations.capabilities, operations.serve)
+    line = open_line(settings)
+    link = Link(line, identity, slots, journal, boot_id, operations.capabilities, operations.serve)
     door.note(messages.EV_BOOT, reset_cause())
     if reset_due:
         door.note(messages.EV_FACTORY_RESET)
         factory.done()
     inputs = Inputs(settings)
     matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
-    uart = UART(
-        pins.LINK_UART,
-        settings["baud"],
-        tx=pins.LINK_TX,
-        rx=pins.LINK_RX,
-        rxbuf=RX_BUFFER_BYTES,
-        txbuf=_TX_BUFFER_BYTES,
-    )
     gc.collect()
     await asyncio.gather(
         matrix.run(lambda kind, key: _on_press(door, kind, key)),
         inputs.run(door.input),
-        link.run(uart),
+        link.run(),
         _tick(door, inputs, matrix, link, watchdog),
     )
 

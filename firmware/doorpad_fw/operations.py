@@ -3,12 +3,10 @@
 import sys
 
 from doorpad_link import messages
-from doorpad_link.device import WINDOW
-from doorpad_link.frame import MTU_BYTES
 from micropython import const
 
 from doorpad_fw import config, health
-from doorpad_fw.link import RX_CREDIT_BYTES
+from doorpad_fw.line import limits
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
@@ -46,10 +44,7 @@ class Operations:
             messages.OP_EVENTS: self._events,
             messages.OP_CONFIG: self._config,
         }
-        self.capabilities = [
-            MTU_BYTES,
-            WINDOW,
-            RX_CREDIT_BYTES,
+        self.capabilities = list(limits(settings)) + [
             slots.capacity,
             settings["pin_min"],
             settings["pin_max"],

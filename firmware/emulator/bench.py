@@ -8,6 +8,9 @@
     {"id": 5, "heap": true}              -> free and allocated bytes after a collection
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
+    {"id": 10, "erase_ms": [45, 80]}     let each erase of flash stop everything for as long; [0, 0]: for no time
+    {"id": 12, "stall_ms": 500}          stop everything for as long once
+    {"id": 11, "overrun": true}          the receive buffer of the link is full (bridge/doorpad/emulator/cable.py)
     {"id": 9, "hang": true}              let the program hang, interrupts and all, as after a fault
     {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
@@ -24,6 +27,7 @@ import sys
 
 import board
 import time
+import uart
 from esp32 import Partition
 
 _HOLD_MS = 24  # a quick finger; the firmware wants 8 ms of rest after 5 ms of bouncing
@@ -98,6 +102,12 @@ class _Bench:
             time.skew(request["skew_s"])
         elif "freeze" in request:
             time.freeze(request["freeze"])
+        elif "erase_ms" in request:
+            Partition.erase_ms = request["erase_ms"]
+        elif "stall_ms" in request:
+            time.sleep_ms(request["stall_ms"])
+        elif "overrun" in request:
+            uart.overrun()
         elif "hang" in request:
             while True:
                 pass

@@ -5,6 +5,7 @@ import sys
 
 import board
 import time as _time
+from uart import UART as UART
 
 _path = sys.path
 sys.path = ()
@@ -55,11 +56,6 @@ class RTC:
         year, month, day, _weekday, hour, minute, second, microsecond = fields
         _time.set_clock(_time.mktime((year, month, day, hour, minute, second, 0, 0)), microsecond // 1000)
         return None
-
-
-def UART(number, baudrate, *, tx, rx, rxbuf, txbuf):  # noqa: N802 - the port's own name
-    """The link: the inherited, non-blocking descriptor that leads to the cable."""
-    return open(int(os.getenv("DOORPAD_LINK_FD")), "r+b")
 
 
 class WDT:

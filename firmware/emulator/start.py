@@ -2,6 +2,7 @@
 
 import asyncio
 import asyncio.event
+import os
 
 import bench
 
@@ -18,4 +19,14 @@ asyncio.ThreadSafeFlag = _Flag
 asyncio.create_task(bench.serve())
 
 import boot  # noqa: E402, F401
+
+if os.getenv("DOORPAD_CONSOLE") == "1":
+    # `sys` cannot be replaced: the program is given its console where it has taken hold of it.
+    import uart
+
+    from doorpad_fw import line
+
+    console = uart.Console()
+    line.stdin = line.stdout = console
+    line.kbd_intr = console.kbd_intr
 import main  # noqa: E402, F401

@@ -51,7 +51,9 @@ LOST_REASONS = {
 _RTO_MS_FIRST = 400
 _RTO_MS_MIN = 100
 _RTO_MS_MAX = 3200
-_STALL_MS_MAX = 400  # a keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst
+_STALL_MS_MAX = (
+    400  # a keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst
+)
 _SENDS_MAX = 6
 _KEEP_BYTES = 2048
 _MTU_BYTES_MIN = 128  # the handshake and every request that cannot be parted fit it
@@ -99,6 +101,7 @@ class _Flight:
         self.counter = counter
         self.packed = packed
         self.sends = 0
+        self.answers = 0
         self.sent_ms = 0
         self.deadline_ms = 0
         self.hurried = False  # sent again ahead of its time, because a later one was answered
@@ -139,8 +142,8 @@ class HostSession:
         self.mtu_bytes = frame.MTU_BYTES  # of a frame to the keypad, before COBS
         self._credit_bytes = frame.MTU_BYTES + frame.WRAPPING_BYTES
         self._in_flight: list[_Flight] = []  # sent, by counter
-        # What was sent and may still lie in the keypad's receive buffer, oldest first; a repetition stands here twice.
-        self._unread: list[_Flight] = []
+        # What was sent and may still lie in the keypad's receive buffer, oldest first; each copy of a frame counts.
+        self._unread: list[tuple[_Flight, int]] = []  # and which copy it is, from 1
         self._sent_ms = 0  # when something was last sent
         self._waiting: list[_Flight] = []  # not sent yet, by counter
         self._alert = 0  # what an alert would make of the session, if nothing else answers
@@ -197,7 +200,9 @@ class HostSession:
     def wake_at_ms(self) -> "int | None":
         """When to call `on_time`, or None while nothing is awaited."""
         if self._waiting and not self._in_flight:
-            return self._sent_ms + _STALL_MS_MAX  # there is room again then, and no answer will come to say so
+            return (
+                self._sent_ms + _STALL_MS_MAX
+            )  # there is room again then, and no answer will come to say so
         return min((flight.deadline_ms for flight in self._in_flight), default=None)
 
     def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
@@ -262,13 +267,13 @@ class HostSession:
         """Whether the keypad's receive buffer takes a frame now, even if the keypad stands still this moment."""
         if now_ms - self._sent_ms >= _STALL_MS_MAX:
             self._unread = []  # read or lost by now
-        unread = sum(len(other.packed) for other in self._unread)
+        unread = sum(len(other.packed) for other, _ in self._unread)
         return unread == 0 or unread + len(flight.packed) <= self._credit_bytes
 
     def _transmit(self, flight: _Flight, now_ms: int) -> None:
         flight.sends += 1
         flight.sent_ms = self._sent_ms = now_ms
-        self._unread.append(flight)
+        self._unread.append((flight, flight.sends))
         # Frames ahead of this one, and the answers to all of them, take their time on the line.
         line_ms = sum(len(other.packed) for other in self._in_flight) * self._byte_us // 1000
         flight.deadline_ms = now_ms + self._rto_ms + 2 * line_ms
@@ -293,8 +298,12 @@ class HostSession:
         self._was_read(flight)
 
     def _was_read(self, flight: _Flight) -> None:
-        if flight in self._unread:  # the line keeps the order: what was sent before is read or lost, too
-            del self._unread[: self._unread.index(flight) + 1]
+        # The n-th answer says that n copies were read; and, as the line keeps the order, whatever was sent before.
+        flight.answers += 1
+        for place, (other, copy) in enumerate(self._unread):
+            if other is flight and copy == flight.answers:
+                del self._unread[: place + 1]
+                return
 
     def _lose(self, reason: int) -> Lost:
         self.state = IDLE
@@ -355,7 +364,7 @@ class HostSession:
     def _on_reply(self, header: Header, sealed: memoryview, now_ms: int) -> "Replied | Lost | None":
         flight = next((flight for flight in self._in_flight if flight.counter == header.counter), None)
         if flight is None:  # a second copy of an answer says only that the request's second copy was read
-            again = next((flight for flight in self._unread if flight.counter == header.counter), None)
+            again = next((other for other, _ in self._unread if other.counter == header.counter), None)
             if again is not None and self._opened(header, sealed) is not None:
                 self._was_read(again)
                 self._fill(now_ms)

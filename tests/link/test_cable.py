@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from doorpad.emulator.cable import Cable, Plug
+from doorpad.emulator.cable import Cable, Line, Plug
 
 WAIT_S = 60.0
 BAUD = 921_600
@@ -26,7 +26,7 @@ async def plugged_in(folder: Path, baud: int | None) -> AsyncIterator[tuple[Cabl
     keypad, inside = socket.socketpair()
     for end in (keypad, inside):
         end.setblocking(False)
-    cable = Cable(folder / "link", baud)
+    cable = Cable(folder / "link", Line(baud))
     cable.connect_keypad(inside)
     cable.set(Plug.IN)
     hub = os.open(cable.name, os.O_RDWR | os.O_NOCTTY)

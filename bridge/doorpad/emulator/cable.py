@@ -1,7 +1,11 @@
 """The cable between an emulated keypad and its hub: socket pair on one side, pseudo-terminal on the other.
 
 Like a USB adapter, it is there under a stable name (a symbolic link, as udev makes them) while it is plugged in,
-and gone when it is pulled; plugged in again it is another device under the same name.
+and gone when it is pulled; plugged in again it is another device under the same name, or under a new one.
+
+A paced cable is a serial line with its limits: each side's bytes take their time at that side's speed, arrive as
+other bytes where the speeds differ; what the keypad's receive buffer has no room for is lost. Without a pace there
+is no speed either, and nothing is lost.
 """
 
 import asyncio
@@ -12,17 +16,16 @@ import socket
 import tty
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from doorpad.emulator.faults import Faults, Spoiler
+from doorpad.emulator import terminal
+from doorpad.emulator.faults import Faults, Spoiler, misread
+from doorpad.emulator.wire import Wire
 
 _READ_BYTES = 4096
-_BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
-_CHUNK_BYTES = 16  # 1.4 ms at 115,200 baud: hardly more than the event loop's own clock can tell apart
-_WAITING_BYTES_MAX = 4096  # what a serial adapter's driver takes before a write has to wait
 
-Take = Callable[[bytes], None]
 Tap = Callable[[bytes, bool], None]
 
 
@@ -32,120 +35,57 @@ class Plug(Enum):
     SILENT = "silent"  # the port is there, and no byte comes through
 
 
-class _Wire:
-    """One direction of a cable. Bytes leave it at once, or not before a line of `baud` could have carried them.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a keypad is wired to its hub.
 
-    The pace is that of the clock, not of the wake-ups: after a stall the bytes that are due leave together.
+    Attributes:
+        baud: bits a second, ten for a byte, at which both sides begin. None: as fast as both sides can, and no limit
+            of a serial line counts.
+        console: at UART0, which the keypad's prompt uses too, and not at a UART of the link's own.
+        half_duplex: one pair of wires for both directions. Each side hears itself, and what both say at the same
+            time nobody can read.
     """
 
-    def __init__(self, baud: int | None, give: Take, on_room: Callable[[], None]) -> None:
-        self._byte_s = _BITS_PER_BYTE / baud if baud else 0.0
-        self._give = give
-        self._on_room = on_room  # called when it was full and is no longer
-        self._is_paused = False
-        self.spoiler: Spoiler | None = None
-        self._waiting = bytearray()
-        self._carried_at = 0.0  # when the newest byte that was given out had passed the line
-        self._timer: asyncio.TimerHandle | None = None
-        self.carried_bytes = 0
-        self.left_bytes: int | None = None  # that still pass before `on_cut` is called; None: any number
-        self.on_cut: Callable[[], None] = lambda: None
+    baud: int | None = None
+    console: bool = False
+    half_duplex: bool = False
 
     @property
-    def is_full(self) -> bool:
-        return len(self._waiting) >= _WAITING_BYTES_MAX
+    def receive_bytes(self) -> int | None:
+        """What the keypad's receive buffer takes: firmware/doorpad_fw/line.py."""
+        if self.baud is None:
+            return None
+        return 260 if self.console else 4096
 
-    def put(self, data: bytes) -> None:
-        if not self._byte_s and not self._is_paused:
-            self._pass(data)
-            return
-        if self._timer is None:
-            self._carried_at = max(self._carried_at, asyncio.get_running_loop().time())
-        self._waiting += data
-        self._wait()
+    @property
+    def settings(self) -> dict[str, int]:
+        """The settings of a keypad that is wired so."""
+        speed = {} if self.baud is None else {"baud": self.baud}
+        return {"console": int(self.console), **speed}
 
-    def clear(self) -> None:
-        """Forget what has not arrived yet."""
-        was_full = self.is_full
-        self._waiting.clear()
-        self._stop_timer()
-        self._is_paused = False
-        if was_full:
-            self._on_room()
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _pause(self, pause_ms: int) -> None:
-        self._stop_timer()
-        self._is_paused = True
-        self._timer = asyncio.get_running_loop().call_later(pause_ms / 1000, self._resume)
-
-    def _resume(self) -> None:
-        self._timer = None
-        self._is_paused = False
-        if self._byte_s:
-            self._carried_at = asyncio.get_running_loop().time()
-            self._wait()
-        elif self._waiting:
-            data = bytes(self._waiting)
-            self.clear()
-            self._pass(data)
-
-    def _wait(self) -> None:
-        if self._waiting and self._timer is None:
-            due = self._carried_at + self._byte_s * min(len(self._waiting), _CHUNK_BYTES)
-            self._timer = asyncio.get_running_loop().call_at(due, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        was_full = self.is_full
-        elapsed_s = asyncio.get_running_loop().time() - self._carried_at
-        count = min(int(elapsed_s / self._byte_s), len(self._waiting))
-        self._carried_at += count * self._byte_s
-        data = bytes(self._waiting[:count])
-        del self._waiting[:count]
-        self._wait()
-        self._pass(data)
-        if was_full and not self.is_full:
-            self._on_room()
-
-    def _pass(self, data: bytes) -> None:
-        if self.left_bytes is not None:
-            data = data[: self.left_bytes]
-            self.left_bytes -= len(data)
-        self._carry(data)
-        if self.left_bytes == 0:
-            self.left_bytes = None
-            self.on_cut()
-
-    def _carry(self, data: bytes) -> None:
-        self.carried_bytes += len(data)
-        if self.spoiler is None:
-            self._give(data)
-            return
-        if spoilt := self.spoiler.spoil(data):
-            self._give(spoilt)
-        if pause_ms := self.spoiler.pause_ms(data):
-            self._pause(pause_ms)
+AT_ONCE = Line()
 
 
 class Cable:
     """Carries bytes between `keypad` (a non-blocking socket) and the terminal that `name` links to.
 
     What one side does not take in time is lost, as on any serial line without flow control.
-
-    Args:
-        baud: carry as many bits a second each way, ten for a byte. None: as fast as both sides can.
     """
 
-    def __init__(self, name: Path, baud: int | None = None) -> None:
+    def __init__(self, name: Path, line: Line = AT_ONCE) -> None:
         self._name = name
+        self.line = line
         self._keypad: socket.socket | None = None
-        self._to_keypad = _Wire(baud, self._give_keypad, self._listen_to_hub)
-        self._to_hub = _Wire(baud, self._give_hub, self._listen_to_keypad)
+        self._far_end: socket.socket | None = None  # the keypad's own end: what lies there is unread
+        self._keypad_baud = line.baud
+        self._is_overrunning = False
+        self.overrun_bytes = 0  # lost because the keypad's receive buffer was full
+        self.collided_bytes = 0
+        self.on_overrun: Callable[[], None] = lambda: None  # called when the first of them is lost
+        self._to_keypad = Wire(self._arrive_at_keypad, self._listen_to_hub)
+        self._to_hub = Wire(self._arrive_at_hub, self._listen_to_keypad)
         self.tap: Tap | None = None  # called with bytes as they arrive, and whether they come from the keypad
         self._master = -1
         self._slave = -1  # held open, so that the terminal outlives whoever else opens it
@@ -181,21 +121,38 @@ class Cable:
         wire.on_cut = lambda: self.set(Plug.OUT)
         wire.left_bytes = count
 
-    def connect_keypad(self, keypad: socket.socket | None) -> None:
-        """Take the keypad's end, or let go of it (None) when the keypad has no power."""
+    def connect_keypad(self, keypad: socket.socket | None, far_end: socket.socket | None = None) -> None:
+        """Take the keypad's end, or let go of it (None) when the keypad has no power.
+
+        `far_end`: the other socket of the pair, which shows what the keypad has not read. Without it no receive
+        buffer runs over.
+        """
         if self._keypad is not None:
             asyncio.get_running_loop().remove_reader(self._keypad)
             self._keypad.close()
+        if self._far_end is not None:
+            self._far_end.close()
         self._keypad = keypad
+        self._far_end = far_end
+        self._keypad_baud = self.line.baud
         self._to_keypad.clear()
         self._listen_to_keypad()
 
-    def set(self, state: Plug) -> None:
-        """Plug in, pull, or cut the wires inside. Doing what is done already only calls off a cut to come."""
+    def set_keypad_baud(self, baud: int) -> None:
+        """The keypad's UART is at this speed from now on. On a cable without a pace no speed counts."""
+        if self.line.baud is not None:
+            self._keypad_baud = baud
+
+    def set(self, state: Plug, name: Path | None = None) -> None:
+        """Plug in, pull, or cut the wires inside. Doing what is done already only calls off a cut to come.
+
+        `name`: be there under this name when it is plugged in next.
+        """
         self._to_keypad.left_bytes = self._to_hub.left_bytes = None
         if state is Plug.OUT:
             self._pull()
         elif self._master < 0:
+            self._name = name or self._name
             self._plug_in()
         self.state = state
 
@@ -206,6 +163,8 @@ class Cable:
     def _plug_in(self) -> None:
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
+        if self.line.baud is not None:
+            terminal.set_baud(self._slave, self.line.baud)
         os.set_blocking(self._master, False)
         new = self._name.with_name(self._name.name + ".new")
         new.unlink(missing_ok=True)
@@ -243,7 +202,7 @@ class Cable:
         if not data:  # the keypad lost its power; whoever watches it connects the next one
             asyncio.get_running_loop().remove_reader(self._keypad)
         elif self.state is Plug.IN:
-            self._to_hub.put(data)
+            self._to_hub.put(data, self._keypad_baud)
             if self._to_hub.is_full:
                 asyncio.get_running_loop().remove_reader(self._keypad)
 
@@ -253,20 +212,51 @@ class Cable:
         except BlockingIOError:
             return
         if self.state is Plug.IN and self._keypad is not None:
-            self._to_keypad.put(data)
+            self._to_keypad.put(data, self._hub_baud())
             if self._to_keypad.is_full:
                 asyncio.get_running_loop().remove_reader(self._master)
 
-    def _give_keypad(self, data: bytes) -> None:
-        if self.state is Plug.IN and self._keypad is not None:
-            if self.tap is not None:
-                self.tap(data, False)
-            with contextlib.suppress(BlockingIOError, ConnectionError):
-                self._keypad.send(data)
+    def _hub_baud(self) -> int | None:
+        return terminal.baud(self._slave) if self.line.baud is not None else None
 
-    def _give_hub(self, data: bytes) -> None:
+    def _arrive_at_keypad(self, data: bytes, baud: int | None) -> None:
+        if self.line.half_duplex:
+            data = self._shared(data, self._to_hub)
+            self._give_hub(data, baud)
+        self._give_keypad(data, baud)
+
+    def _arrive_at_hub(self, data: bytes, baud: int | None) -> None:
+        if self.line.half_duplex:
+            data = self._shared(data, self._to_keypad)
+            self._give_keypad(data, baud)
+        self._give_hub(data, baud)
+
+    def _shared(self, data: bytes, other: Wire) -> bytes:
+        if not other.is_busy:
+            return data
+        self.collided_bytes += len(data)
+        return os.urandom(len(data))  # two drivers against each other: no level that anyone could foretell
+
+    def _give_keypad(self, data: bytes, baud: int | None) -> None:
+        if self.state is not Plug.IN or self._keypad is None:
+            return
+        if self.tap is not None:
+            self.tap(data, False)
+        data = misread(data, baud, self._keypad_baud)
+        if self._far_end is not None and self.line.receive_bytes is not None:
+            room = max(self.line.receive_bytes - terminal.unread_bytes(self._far_end.fileno()), 0)
+            lost = max(len(data) - room, 0)
+            self.overrun_bytes += lost
+            if lost and not self._is_overrunning:
+                self.on_overrun()
+            self._is_overrunning = lost > 0
+            data = data[:room]
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            self._keypad.send(data)
+
+    def _give_hub(self, data: bytes, baud: int | None) -> None:
         if self.state is Plug.IN:
             if self.tap is not None:
                 self.tap(data, True)
             with contextlib.suppress(BlockingIOError):
-                os.write(self._master, data)
+                os.write(self._master, misread(data, baud, self._hub_baud()))

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,10 +32,11 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def make(folder: Path, keys: Path, name: str, *, slots: int | None, strike_ms: int | None) -> EmulatedKeypad:
+def make(folder: Path, keys: Path, name: str, given: Mapping[str, int]) -> EmulatedKeypad:
     """Take the keypad in `folder`, or make one there with empty flash and its key in the folder `keys`.
 
-    Settings that are given are written in either case. What is half made by an interrupted start is made anew.
+    Settings that are given (those of firmware/doorpad_fw/config.py) are written in either case. What is half made by
+    an interrupted start is made anew.
     """
     about = folder / _ABOUT
     if not about.exists():
@@ -63,8 +65,7 @@ def make(folder: Path, keys: Path, name: str, *, slots: int | None, strike_ms: i
         new.replace(about)
     stored = json.loads(about.read_text())
     settings = json.loads((folder / "config.json").read_text())
-    given = {"slots": slots, "strike_ms": strike_ms}
-    changed = settings | {key: value for key, value in given.items() if value is not None}
+    changed = settings | given
     if changed != settings:
         _write(folder / "config.json", json.dumps(changed).encode())
     return EmulatedKeypad(folder, stored["serial"], stored["name"], stored["master_pin"])

@@ -2,17 +2,19 @@
 
 A UNIX socket with one JSON object a line. Requests, each with an `id` of the caller's choice:
 
-    {"id": 1, "cable": "out" | "in" | "silent"}     pull the plug, plug it in, or cut the wires in it
+    {"id": 1, "cable": "out" | "in" | "silent"}     pull the plug, plug it in, or cut the wires in it;
+                                                    "in" with "name": under that one, in the same folder
     {"id": 2, "power": "off" | "on"}                cut the power, or give it back
     {"id": 3, "program": "4711"}                    add a code with the master PIN, by keys
     {"id": 4, "unprogram": "4711"}                  delete one
     {"id": 5, "about": true}                        -> serial, name, pid, cable, carried (bytes that have
-                                                    arrived at the keypad, and at the hub)
+                                                    arrived at the keypad, and at the hub), overrun and
+                                                    collided (bytes that were lost so)
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
-    and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash, hang
-    (firmware/emulator/bench.py).
+    and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash,
+    erase_ms, stall_ms, hang (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
 """
@@ -25,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from doorpad.emulator.cable import Plug
+from doorpad.emulator.cable import AT_ONCE, Line, Plug
 from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.faults import Faults, FaultsImpossible
 from doorpad.emulator.keypad import BenchError, RunningKeypad
@@ -33,7 +35,19 @@ from doorpad.emulator.keypad import BenchError, RunningKeypad
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 OnOutput = Callable[[EmulatedKeypad, dict[str, Any]], None]
 
-_ON_BOARD = ("press", "switch", "contact", "skew_s", "freeze", "heap", "cut_at", "flash", "hang")
+_ON_BOARD = (
+    "press",
+    "switch",
+    "contact",
+    "skew_s",
+    "freeze",
+    "heap",
+    "cut_at",
+    "flash",
+    "erase_ms",
+    "stall_ms",
+    "hang",
+)
 
 
 def socket_path(keypad: EmulatedKeypad) -> Path:
@@ -49,7 +63,7 @@ class ControlServer:
 
     Args:
         on_output: also called with the keypad and each change of one of its outputs.
-        baud: the pace of the cable, or None for as fast as both sides can.
+        line: how the keypad is wired to its hub.
     """
 
     def __init__(
@@ -57,11 +71,11 @@ class ControlServer:
         keypad: EmulatedKeypad,
         program: Path,
         on_output: OnOutput | None = None,
-        baud: int | None = None,
+        line: Line = AT_ONCE,
     ) -> None:
         self._about = keypad
         self._on_output = on_output
-        self.keypad = RunningKeypad(keypad, program, self._tell_all, baud)
+        self.keypad = RunningKeypad(keypad, program, self._tell_all, line)
         self.path = socket_path(keypad)
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -111,8 +125,10 @@ class ControlServer:
 
     async def _do(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
-            case {"cable": state}:
-                self.keypad.cable.set(Plug(state))
+            case {"cable": state, **rest}:
+                name = rest.get("name")
+                cable = self.keypad.cable
+                cable.set(Plug(state), cable.name.with_name(str(name)) if name else None)
             case {"faults": dict(chances)}:
                 harm = self.keypad.cable.harm
                 try:
@@ -138,6 +154,8 @@ class ControlServer:
                     "pid": self.keypad.pid,
                     "cable": self.keypad.cable.state.value,
                     "carried": self.keypad.cable.carried,
+                    "overrun": self.keypad.cable.overrun_bytes,
+                    "collided": self.keypad.cable.collided_bytes,
                 }
             case _ if any(name in request for name in _ON_BOARD):
                 return await self.keypad.bench(**request)

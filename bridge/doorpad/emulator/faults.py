@@ -18,6 +18,34 @@ class FaultsImpossible(DoorpadError):
     next_step = NextStep.CHANGE_REQUEST
 
 
+def misread(data: bytes, sent_baud: int | None, read_baud: int | None) -> bytes:
+    """What a receiver at one speed makes of bytes that were sent at another: samples of the line at its own pace.
+
+    A start bit, eight data bits with the lowest first, a stop bit; at rest the line is high. The receiver looks at
+    the middle of each of its bits, and does not mind a stop bit that is low: the ESP32 gives such bytes out, too.
+    """
+    if sent_baud == read_baud or sent_baud is None or read_baud is None or not data:
+        return data
+    levels = [bit for byte in data for bit in (0, *(byte >> n & 1 for n in range(8)), 1)]
+
+    def level(time_bits: float) -> int:
+        place = int(time_bits)
+        return levels[place] if place < len(levels) else 1
+
+    step = sent_baud / read_baud  # a bit of the receiver's, in bits of the sender's
+    out = bytearray()
+    at = 0.0
+    while at < len(levels):
+        if level(at):  # until the next falling edge
+            at = next(
+                (float(place) for place in range(int(at) + 1, len(levels)) if not levels[place]), at + 1e9
+            )
+            continue
+        out.append(sum(level(at + step * (n + 1.5)) << n for n in range(8)))
+        at += step * 9.5
+    return bytes(out)
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
     """Chances, 0.0 to 1.0, both ways alike. `seed` decides every one of them.

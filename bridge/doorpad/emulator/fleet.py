@@ -9,6 +9,7 @@ from pathlib import Path
 
 from doorpad.api.vocabulary import Vocabulary
 from doorpad.emulator import commission, runtime
+from doorpad.emulator.cable import AT_ONCE, Line
 from doorpad.emulator.control import ControlServer, OnOutput
 from doorpad.store.database import DataFolderUnusable
 from doorpad.sync.timing import Timing
@@ -29,17 +30,22 @@ async def running(
     slots: int | None,
     strike_ms: int | None,
     on_output: OnOutput | None = None,
-    baud: int | None = None,
+    line: Line = AT_ONCE,
 ) -> AsyncIterator[list[ControlServer]]:
     """Run keypads 1 to `count` of a data folder; make those that are not there yet.
 
-    `baud` is the pace of their cables, None for as fast as both sides can.
+    `line` is how each is wired to its hub.
 
     Raises:
         MicroPythonMissing, KeypadInUse, DataFolderUnusable
     """
     runtime.micropython()
     folder = data / "keypads"
+    settings = line.settings
+    if slots is not None:
+        settings["slots"] = slots
+    if strike_ms is not None:
+        settings["strike_ms"] = strike_ms
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         keypads = [
@@ -47,15 +53,14 @@ async def running(
                 folder / f"k{number + 1}",
                 data / "keys",
                 _name(number),
-                slots=slots,
-                strike_ms=strike_ms,
+                settings,
             )
             for number in range(count)
         ]
         program = await asyncio.to_thread(runtime.compile_program, folder)
     except OSError as error:
         raise DataFolderUnusable(data, error.strerror or type(error).__name__) from error
-    servers = [ControlServer(keypad, program, on_output, baud) for keypad in keypads]
+    servers = [ControlServer(keypad, program, on_output, line) for keypad in keypads]
     try:
         async with asyncio.TaskGroup() as starting:
             for server in servers:
@@ -99,6 +104,7 @@ def write_config(
             f"serial = {json.dumps(about.serial)}",
             f"name = {json.dumps(about.name)}",
             f"port = {json.dumps(str(server.keypad.cable.name.absolute()))}",
+            *([f"baud = {server.keypad.cable.line.baud}"] if server.keypad.cable.line.baud else []),
             f"control = {json.dumps(str(server.path.absolute()))}",
             "",
         ]

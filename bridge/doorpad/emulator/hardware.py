@@ -28,11 +28,15 @@ class Hardware:
     Args:
         bite: called when the watchdog has not been fed in time.
         show: called with every change of an output, those that the hardware makes included.
+        set_baud: called with each speed that the link's UART is set to.
     """
 
-    def __init__(self, bite: Callable[[], None], show: Callable[[Output], None]) -> None:
+    def __init__(
+        self, bite: Callable[[], None], show: Callable[[Output], None], set_baud: Callable[[int], None]
+    ) -> None:
         self._bite = bite
         self._show = show
+        self._set_baud = set_baud
         self._loop = asyncio.get_running_loop()
         self._dog: asyncio.TimerHandle | None = None
         self._pulses: dict[str, _Pulse] = {}  # of the outputs that are within one
@@ -44,6 +48,8 @@ class Hardware:
             if self._dog is not None:
                 self._dog.cancel()
             self._dog = self._loop.call_later(message["watchdog_ms"] / 1000 + _GRACE_S, self._bite)
+        elif "baud" in message:
+            self._set_baud(message["baud"])
         elif "pulse" in message:
             # The board tells the end itself while it runs; this is for one that hangs.
             end = self._loop.call_later(message["ms"] / 1000 + _PULSE_GRACE_S, self._end, message["pulse"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from doorpad.emulator import runtime
-from doorpad.emulator.cable import Cable, Plug
+from doorpad.emulator.cable import AT_ONCE, Cable, Line, Plug
 from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.hardware import Hardware
 from doorpad.errors import DoorpadError, NextStep
@@ -50,7 +50,7 @@ class RunningKeypad:
 
     Args:
         on_output: called with every change of an output that the bench reports.
-        baud: the pace of the cable, or None for as fast as both sides can.
+        line: how the keypad is wired to its hub.
     """
 
     def __init__(
@@ -58,10 +58,11 @@ class RunningKeypad:
         keypad: EmulatedKeypad,
         program: Path,
         on_output: Callable[[Output], None],
-        baud: int | None = None,
+        line: Line = AT_ONCE,
     ) -> None:
         self.keypad = keypad
-        self.cable = Cable(keypad.folder / "link", baud)
+        self.cable = Cable(keypad.folder / "link", line)
+        self.cable.on_overrun = self._overrun
         self._command = [
             *runtime.micropython(),
             "-X",
@@ -189,8 +190,11 @@ class RunningKeypad:
             "MICROPYPATH": runtime.search_path(self._program),
             "DOORPAD_LINK_FD": str(link_inside.fileno()),
             "DOORPAD_CONTROL_FD": str(control_inside.fileno()),
+            "DOORPAD_LINK_PACED": str(int(self.cable.line.baud is not None)),
+            "DOORPAD_CONSOLE": str(int(self.cable.line.console)),
             "DOORPAD_RESET_CAUSE": str(cause),
         }
+        far_end = link_inside.dup()
         with (
             link_inside,
             control_inside,
@@ -202,14 +206,15 @@ class RunningKeypad:
                 env=environment,
                 pass_fds=(link_inside.fileno(), control_inside.fileno(), self._lock_fd),
                 stdin=DEVNULL,
-                stdout=console,
+                # On UART0 whatever is printed goes out between the frames.
+                stdout=link_inside.fileno() if self.cable.line.console else console,
                 stderr=console,
                 start_new_session=True,  # a Ctrl-C in the terminal is for the one who runs the keypads
             )
         self._process = process
         self._bitten = False
-        hardware = Hardware(self._bite, self._on_output)
-        self.cable.connect_keypad(link)
+        hardware = Hardware(self._bite, self._on_output, self.cable.set_keypad_baud)
+        self.cable.connect_keypad(link, far_end)
         reader, writer = await asyncio.open_connection(sock=control)
         self._writer = writer
         self._running.set()
@@ -229,6 +234,10 @@ class RunningKeypad:
                 process.kill()
                 await process.wait()
             self._process = None
+
+    def _overrun(self) -> None:
+        if self._writer is not None:  # nobody waits for the answer
+            self._writer.write(json.dumps({"id": next(self._ids), "overrun": True}).encode() + b"\n")
 
     def _bite(self) -> None:
         if self._process is not None and self._process.returncode is None:

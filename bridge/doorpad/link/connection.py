@@ -96,6 +96,11 @@ class Connection:
         )
 
     @property
+    def mtu_bytes(self) -> int:
+        """The longest frame that the keypad takes, header, tag and CRC included."""
+        return self._session.mtu_bytes
+
+    @property
     def round_trip_ms(self) -> int:
         return self._session.round_trip_ms
 

@@ -3,6 +3,7 @@
 Times are Unix seconds. Sources: protocol/README.md, "Operations".
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from doorpad.link.errors import ProtocolViolation
 from doorpad.link.names import STATUS_NAMES
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
-PUTS_MAX = 14  # a slot takes up to 66 bytes of the 1,024 of a frame
+PUTS_MAX = 14  # slots in the largest frame; a keypad with a smaller one takes fewer
 DELETES_MAX = 32
+_PUT_BYTES = 66  # the most that a slot takes
+_DELETE_BYTES = 18
+_AROUND_BYTES = 26  # header, tag, CRC, and what stands around the list
 _NO_CODE = bytes(16)
 
 
@@ -210,11 +214,12 @@ class KeypadStatistics:
     noise: int  # pieces of its input that were no intact frame
     forged: int  # intact frames that did not prove the key
     heap_free_bytes: int
+    overruns: int  # how often its receive buffer was full, so that bytes may be lost
 
 
 async def statistics(connection: Connection) -> KeypadStatistics:
     answer = await _ask(connection, messages.OP_STATISTICS, None)
-    return KeypadStatistics(*_fields(answer, _INT, _INT, _INT, _INT, _INT))
+    return KeypadStatistics(*_fields(answer, _INT, _INT, _INT, _INT, _INT, _INT))
 
 
 async def page_digests(connection: Connection, pages: int) -> list[bytes]:
@@ -302,8 +307,8 @@ def _journal(value: object) -> JournalRecord:
 
 
 async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotResult]:
-    """Write up to PUTS_MAX slots, each by itself atomic; results in the same order."""
-    body = [
+    """Write slots, each by itself atomic; results in the same order. All frames that it takes are sent at once."""
+    items: list[list[object]] = [
         [
             write.if_version,
             write.slot,
@@ -316,13 +321,27 @@ async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotR
         ]
         for write in writes
     ]
-    return _results(await _ask(connection, messages.OP_PUT, body), [write.slot for write in writes])
+    return await _of_slots(connection, messages.OP_PUT, items, _PUT_BYTES, PUTS_MAX)
 
 
 async def delete(connection: Connection, slots: Sequence[tuple[int, int, bytes]]) -> list[SlotResult]:
-    """Clear up to DELETES_MAX slots, given as (slot, if_version, op_id)."""
-    body = [[if_version, slot, op_id] for slot, if_version, op_id in slots]
-    return _results(await _ask(connection, messages.OP_DEL, body), [slot for slot, _, _ in slots])
+    """Clear slots, given as (slot, if_version, op_id). All frames that it takes are sent at once."""
+    items: list[list[object]] = [[if_version, slot, op_id] for slot, if_version, op_id in slots]
+    return await _of_slots(connection, messages.OP_DEL, items, _DELETE_BYTES, DELETES_MAX)
+
+
+async def _of_slots(
+    connection: Connection, op: int, items: list[list[object]], item_bytes: int, at_most: int
+) -> list[SlotResult]:
+    """Ask for something of each slot, in as few frames as the keypad's size of frames allows."""
+    size = min((connection.mtu_bytes - _AROUND_BYTES) // item_bytes, at_most)
+    frames = [items[start : start + size] for start in range(0, len(items), size)]
+    answers = await asyncio.gather(*(_ask(connection, op, part) for part in frames))
+    return [
+        result
+        for part, answer in zip(frames, answers, strict=True)
+        for result in _results(answer, [item[1] for item in part])
+    ]
 
 
 async def adopt(
@@ -337,10 +356,10 @@ async def adopt(
     return _results([answer], [slot])[0]
 
 
-def _results(answer: object, slots: list[int]) -> list[SlotResult]:
+def _results(answer: object, slots: Sequence[object]) -> list[SlotResult]:
     if not isinstance(answer, list) or len(answer) != len(slots):
         raise ProtocolViolation("not one result for each slot")
     results = [SlotResult(*_fields(item, _INT, _INT, _INT)) for item in answer]
-    if [result.slot for result in results] != slots:
+    if [result.slot for result in results] != list(slots):
         raise ProtocolViolation("results for other slots than were asked")
     return results

@@ -4,7 +4,6 @@ Every step is planned from the database, its intent is committed before the firs
 acknowledged is committed before the next step.
 """
 
-import asyncio
 import logging
 import secrets
 import time
@@ -168,7 +167,7 @@ class Converger:
             )
             for write in writes
         ]
-        results = await self._put(sent)
+        results = await operations.put(self.connection, sent)
         pairs = list(zip(sent, results, strict=True))
         for write, result in pairs:
             if result.done:
@@ -176,13 +175,6 @@ class Converger:
         await self._learned([self._record(write, result) for write, result in pairs if result.done])
         await self._refused([(write, result) for write, result in pairs if not result.done])
         return results
-
-    async def _put(self, sent: list[SlotWrite]) -> list[SlotResult]:
-        """Send a few frames of slots at once: together they fill the keypad's window."""
-        size = operations.PUTS_MAX
-        frames = [sent[start : start + size] for start in range(0, len(sent), size)]
-        answers = await asyncio.gather(*(operations.put(self.connection, part) for part in frames))
-        return [result for answer in answers for result in answer]
 
     def _record(self, write: SlotWrite, result: SlotResult) -> SlotRecord:
         return SlotRecord(

@@ -15,6 +15,7 @@ DEFAULTS = {
     "strike_ms": 5000,
     "quiet": 0,
     "baud": 115_200,
+    "console": 0,
     "door_contact": 0,
     "tamper": 0,
     "held_open_s": 60,
@@ -109,6 +110,7 @@ def test_change_counts_at_once_and_after_a_restart():
 @cases(
     [["strike_ms", 3000], ["held_open_s", 4]],
     [["strike_ms", 3000], ["baud", 9600]],
+    [["strike_ms", 3000], ["console", 1]],
     [["strike_ms", 3000], ["slots", 5]],
     [["strike_ms", 3000], ["version", 7]],
     [["strike_ms", 3000], ["colour", 1]],

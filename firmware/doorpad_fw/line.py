@@ -1,0 +1,123 @@
+"""The serial line to the host: a UART of its own, or the console, which is the prompt's as well.
+
+The console is UART0, behind the USB socket of a development kit. Its ring of 260 bytes cannot be enlarged, a read
+waits for every byte that it was asked for, and a write stands still once the 128 bytes in the chip are full. Hence
+small frames to this keypad, a read that asks before each byte, and a write in pieces.
+"""
+
+import asyncio
+import select
+from sys import stdin, stdout  # the emulator puts its own line in their place, and in that of kbd_intr
+
+from doorpad_link.device import WINDOW
+from doorpad_link.frame import MTU_BYTES, WRAPPING_BYTES
+from machine import UART
+from micropython import const, kbd_intr
+from time import ticks_add, ticks_diff, ticks_us
+
+from doorpad_fw import pins
+
+_UART_BYTES = const(
+    4096
+)  # of each buffer: what comes while an erase stops everything, and a window of replies
+_UART_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
+_CONSOLE_RING_BYTES = const(260)  # MICROPY_HW_STDIN_RINGBUF of the port
+_CONSOLE_CREDIT_BYTES = const(200)
+_PIECE_BYTES = const(96)
+_PIECE_US = const(8334)  # what a piece takes at the console's 115,200 baud
+
+
+def limits(settings):
+    """Return (MTU, window, credit) of the line: AUTH_R tells them (protocol/README.md, section 3)."""
+    if settings["console"]:
+        return _CONSOLE_CREDIT_BYTES - WRAPPING_BYTES, WINDOW, _CONSOLE_CREDIT_BYTES
+    return MTU_BYTES, WINDOW, _UART_CREDIT_BYTES
+
+
+def open_line(settings):
+    """Return the line that the settings choose."""
+    return ConsoleLine() if settings["console"] else UartLine(settings)
+
+
+def _woken(_uart):
+    # An interrupt that wakes the loop: without one it looks at the UART once in 10 ms.
+    pass
+
+
+class UartLine:
+    """UART1 or 2. `overruns`: how often the receive buffer was found full, so that bytes may be lost."""
+
+    def __init__(self, settings):
+        self._uart = UART(
+            pins.LINK_UART,
+            settings["baud"],
+            tx=pins.LINK_TX,
+            rx=pins.LINK_RX,
+            rxbuf=_UART_BYTES,
+            txbuf=_UART_BYTES,
+        )
+        self._uart.irq(_woken, UART.IRQ_RXIDLE)
+        self._reader = asyncio.StreamReader(self._uart)
+        self.overruns = 0
+
+    async def read(self, buffer):
+        """Wait for bytes; return how many there are in `buffer` now. 0: the line is gone."""
+        size = None
+        while size is None:
+            size = await self._reader.readinto(buffer)
+        if size and size + self._uart.any() >= _UART_BYTES:
+            self.overruns += 1
+        return size
+
+    async def write(self, data):
+        self._uart.write(data)
+
+
+class ConsoleLine:
+    """UART0. Bytes of the host interrupt nothing any more, for 03 stands in many a frame."""
+
+    def __init__(self):
+        kbd_intr(-1)
+        self._reader = asyncio.StreamReader(stdin.buffer)
+        self._ready = select.poll()
+        self._ready.register(stdin.buffer, select.POLLIN)
+        self._byte = bytearray(1)
+        self._writing = asyncio.Lock()
+        self._sent_us = ticks_us()  # when the last piece has left the chip
+        self._in_a_row = 0  # bytes that were read since the ring was empty
+        self.overruns = 0
+
+    async def read(self, buffer):
+        """Wait for bytes; return how many there are in `buffer` now. 0: the line is gone."""
+        got = None
+        while got is None:
+            got = await self._reader.readinto(self._byte)
+        size = 0
+        while got:
+            buffer[size] = self._byte[0]
+            size += 1
+            self._in_a_row += 1
+            if self._in_a_row == _CONSOLE_RING_BYTES:
+                self.overruns += 1
+            if not self._is_ready():
+                self._in_a_row = 0
+                break
+            if size == len(buffer):
+                break
+            got = stdin.buffer.readinto(self._byte)
+        return size
+
+    def _is_ready(self):
+        for _ in self._ready.ipoll(0):
+            return True
+        return False
+
+    async def write(self, data):
+        view = memoryview(data)
+        async with self._writing:
+            for start in range(0, len(data), _PIECE_BYTES):
+                early_us = ticks_diff(self._sent_us, ticks_us())
+                if early_us > 0:
+                    await asyncio.sleep_ms(early_us // 1000 + 1)
+                stdout.buffer.write(view[start : start + _PIECE_BYTES])
+                self._sent_us = ticks_add(ticks_us(), _PIECE_US)

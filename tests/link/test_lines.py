@@ -1,0 +1,136 @@
+"""Both lines of a keypad, with their real limits, and flash that stands still as an ESP32's does: no byte is lost.
+
+The flash is small, so that a few hundred changes take it round. The lines are those of `doorpad emulate` with a
+speed: receive buffers that run over, a program that is woken late, writes that stand still.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from doorpad import keyring
+from doorpad.emulator.bench import BenchClient
+from doorpad.link import operations
+from doorpad.link.connection import Connection
+from doorpad.link.operations import SlotWrite
+from doorpad_link import messages
+
+SLOTS = 60
+ROUNDS = 8
+FLASH_BYTES = 8 * 4096  # the half of it is the table: 252 records, and 480 are written
+ERASE_MS = (45, 80)
+
+
+@dataclass(frozen=True)
+class Keypad:
+    serial: str
+    link: str
+    keys: Path
+    bench: BenchClient
+    baud: int
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        key = keyring.load(self.keys, self.serial)
+        connection, _ = await Connection.open(self.link, self.baud, key, self.serial, timeout_s=60)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def emulated(data: Path, baud: int, *options: str) -> Iterator[Keypad]:
+    arguments = ["--data", str(data), "--slots", str(SLOTS), "--baud", str(baud), "--json", *options]
+    command = [sys.executable, "-m", "doorpad", "emulate", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
+        try:
+            yield Keypad(
+                about["serial"], about["link"], data / "keys", BenchClient(Path(about["control"])), baud
+            )
+        finally:
+            process.terminate()
+
+
+def writes(versions: dict[int, int], turn: int) -> list[SlotWrite]:
+    return [
+        SlotWrite(slot, version, f"{turn}{slot:04}", None, None, str(UUID(int=slot)), os.urandom(8))
+        for slot, version in versions.items()
+    ]
+
+
+LINES = [
+    pytest.param(115_200, (), id="uart at 115,200 baud"),
+    pytest.param(921_600, (), id="uart at 921,600 baud"),
+    pytest.param(115_200, ("--console",), id="console"),
+]
+
+
+@pytest.mark.parametrize(("baud", "options"), LINES)
+async def test_changes_while_flash_stands_still_lose_no_byte_and_all_arrive(tmp_path, baud, options):
+    with emulated(tmp_path / "data", baud, *options):
+        pass
+    image = next((tmp_path / "data").glob("keypads/*/flash.bin"))
+    image.write_bytes(b"\xff" * FLASH_BYTES)
+    with emulated(tmp_path / "data", baud, *options) as keypad:
+        await keypad.bench.request(erase_ms=ERASE_MS)
+        async with keypad.connected() as connection:
+            versions = dict.fromkeys(range(1, SLOTS + 1), 0)
+            for turn in range(ROUNDS):
+                results = await operations.put(connection, writes(versions, turn))
+                assert {result.status for result in results} == {messages.OK}
+                versions = {result.slot: result.version for result in results}
+            page = await operations.changed_since(connection, 0, 1)
+            counted = await operations.statistics(connection)
+        erases = (await keypad.bench.request(flash=True))["erases"]
+        about = await keypad.bench.request(about=True)
+    assert erases >= 4, "nothing stood still"
+    assert (about["overrun"], counted.overruns) == (0, 0)
+    assert {slot.slot: slot.version for slot in page.slots}.items() <= versions.items()
+
+
+@pytest.mark.parametrize(("baud", "options"), [LINES[0], LINES[2]])
+async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_counted(
+    tmp_path, baud, options
+):
+    """The other half of the proof: the emulated buffers do run over."""
+    with emulated(tmp_path / "data", baud, *options) as keypad:
+        port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
+        flood = b"\x01\x00" * 4096
+        stalled = asyncio.create_task(keypad.bench.request(stall_ms=1000))
+        while flood:
+            flood = flood[os.write(port, flood) :]
+        await stalled
+        os.close(port)
+        async with keypad.connected() as connection:
+            counted = await operations.statistics(connection)
+        about = await keypad.bench.request(about=True)
+    assert about["overrun"] > 0
+    assert counted.overruns > 0
+
+
+async def test_console_is_interrupted_by_no_byte_and_speaks_beside_what_is_printed(tmp_path, ear):
+    ear.nonsense.add("time-request")
+    with emulated(tmp_path / "data", 115_200, "--console") as keypad:
+        pid = (await keypad.bench.request(about=True))["pid"]
+        port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
+        os.write(port, b"\r\x03\x03 print()\r\x04" * 8)
+        os.close(port)
+        async with keypad.connected() as connection:
+            await operations.state(connection)
+            # A body of another form: its traceback is printed on the very line that carries the answer.
+            assert await connection.request(messages.OP_TIME, "no time") == (messages.INVALID, None)
+            await operations.state(connection)
+            assert connection.statistics.noise > 0, "nothing was printed"
+        assert (await keypad.bench.request(about=True))["pid"] == pid
