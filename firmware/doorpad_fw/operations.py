@@ -112,6 +112,7 @@ class Operations:
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
                 not 1 <= number <= SLOTS_MAX
+                or not isinstance(pin, bytes)
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST

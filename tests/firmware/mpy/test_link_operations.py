@@ -87,6 +87,8 @@ INVALID_PUTS = (
     ("slot beyond the last", 4097, b"4711", MANAGED, None, None, b"op-id--1", 16),
     ("short PIN", 7, b"123", MANAGED, None, None, b"op-id--1", 16),
     ("long PIN", 7, b"1234567890123", MANAGED, None, None, b"op-id--1", 16),
+    ("PIN that is a list", 7, [4, 7, 1, 1], MANAGED, None, None, b"op-id--1", 16),
+    ("PIN that is a text", 7, "4711", MANAGED, None, None, b"op-id--1", 16),
     ("PIN with a letter", 7, b"12a4", MANAGED, None, None, b"op-id--1", 16),
     ("flag of the keypad", 7, b"4711", MANAGED | 16, None, None, b"op-id--1", 16),
     (
