@@ -1,5 +1,6 @@
 """What fuzzing throws bytes at in the bridge alone: the typed reading of replies, and what a console says."""
 
+import asyncio
 from typing import Any
 
 import cbor2
@@ -14,6 +15,7 @@ class _Answering:
     """In place of an open session: gives one status and body to whatever is asked."""
 
     round_trip_ms = 10
+    mtu_bytes = 1024
 
     def __init__(self, status: int, body: object) -> None:
         self._answer = (status, body)
@@ -22,6 +24,7 @@ class _Answering:
         return self._answer
 
 
+_LOOP = asyncio.new_event_loop()  # one for all inputs: a search tries thousands a second
 _WRITE = operations.SlotWrite(7, 0, "4711", None, None, "00112233-4455-6677-8899-aabbccddeeff", bytes(8))
 _ASKED: list[Any] = [
     lambda link: operations.state(link),
@@ -48,14 +51,7 @@ def replies(data: bytes) -> None:
         if data[0] % 16 == 15:
             operations.capabilities(body if isinstance(body, list) else [body])
             return
-        work = _ASKED[data[0] % len(_ASKED)](_Answering(data[1] % 16, body))
-        try:
-            work.send(None)
-        except StopIteration:
-            return
-        finally:
-            work.close()
-        raise AssertionError("an answered request still waits")
+        _LOOP.run_until_complete(_ASKED[data[0] % len(_ASKED)](_Answering(data[1] % 16, body)))
     except ProtocolViolation:
         return
 

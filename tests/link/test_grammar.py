@@ -44,7 +44,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "auth": ([ID16], [((0,), ID8)]),
     "auth-r": (
         [0, 1024, 4, 3584, 4096, 4, 12, "0.1.0", 1],
-        [((place,), wrong) for place, wrong in enumerate([5, 1023, 0, 0, 4097, 3, 13, b"0", 0])],
+        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 0, 4097, 3, 13, b"0", 0])],
     ),
     "hint": ([300, 70_000], [((0,), None), ((1,), -1)]),
     "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
@@ -106,7 +106,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
     "statistics-request": ([50, None], [((0,), 51)]),
-    "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000]], [((1,), 1), ((2, 3), -1), ((2, 4), None)]),
+    "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0]], [((1,), 1), ((2, 3), -1), ((2, 5), None)]),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),

@@ -49,6 +49,7 @@ class _Board:
         operations = self.parts.operations
         boot_id = b"boot" + self._boots.to_bytes(4, "big")
         self.link = Link(
+            None,  # its session is fed directly
             self.parts.identity,
             self.parts.slots,
             self.parts.journal,
