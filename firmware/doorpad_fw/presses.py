@@ -4,9 +4,9 @@ Debouncing goes by time stamps, not by counting scans: a flash erase stops every
 """
 
 from micropython import const
-from time import ticks_diff
+from time import ticks_add, ticks_diff
 
-STABLE_MS = const(8)  # contacts bounce for up to 5 ms
+_STABLE_MS = const(8)  # contacts bounce for up to 5 ms
 _LONG_MS = const(8000)
 _STUCK_MS = const(30_000)  # no finger stays so long: dirt, frost or a bent contact
 
@@ -34,9 +34,11 @@ class Presses:
         if down != self._seen:
             self._seen, self._since_ms = down, now_ms
         stable_ms = ticks_diff(now_ms, self._since_ms)
-        if stable_ms < STABLE_MS:
+        if stable_ms < _STABLE_MS:
             return _NOTHING
         if not down and not self._stable:
+            # Moved on, for days at rest are beyond what ticks can tell.
+            self._since_ms = ticks_add(now_ms, -_STABLE_MS)
             return _NOTHING
         found: "list[tuple[int, str]]" = []
         if down != self._stable:
@@ -71,7 +73,7 @@ class Presses:
 
     def idle(self, now_ms):
         """Whether every key is up, and has been for long enough that none can be bouncing."""
-        return not self._seen and not self._stable and ticks_diff(now_ms, self._since_ms) >= STABLE_MS
+        return not self._seen and not self._stable and ticks_diff(now_ms, self._since_ms) >= _STABLE_MS
 
     def waiting(self):
         """Whether nothing but stuck keys is down."""

@@ -211,6 +211,14 @@ def test_long_press_is_told_beside_a_stuck_key():
     equal(presses.take("5*", 39_000), [(LONG, "*")])
 
 
+def test_keypad_that_nobody_touches_for_weeks_stays_idle():
+    presses = Presses()
+    presses.take("", 0)
+    for second in range(600, 20 * 86_400, 600):  # 20 days, beyond a whole period of ticks
+        now_ms = second * 1000 % esp32_time.PERIOD_MS
+        equal((list(presses.take("", now_ms)), presses.idle(now_ms)), ([], True), second)
+
+
 def test_key_pressed_again_and_again_is_not_stuck():
     presses = Presses()
     told = []
