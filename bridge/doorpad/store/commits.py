@@ -119,10 +119,11 @@ class Commits:
             except Exception as error:
                 group.settled.set_exception(error)
                 return
+            # First: a listener that fails must not leave a writer waiting for ever.
+            group.settled.set_result(None)
             for session in group.written:
                 for tell in self.after_commit:
                     tell(session)
-            group.settled.set_result(None)
 
     def _take_all(self) -> list[_Writer]:
         taken = [writer for writer in self._waiting if not writer.turn.cancelled()]
