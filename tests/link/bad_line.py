@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,25 @@ class Keypad:
     link: str
     keys: Path
     bench: BenchClient
+    baud: int = BAUD
 
     async def connect(self) -> Connection:
         """A session, after as many attempts as it takes."""
         while True:
             with suppress(NoSession):
-                connection, _ = await rotation.open_session(self.link, BAUD, self.keys, self.serial)
+                connection, _ = await rotation.open_session(self.link, self.baud, self.keys, self.serial)
                 return connection
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        """A session for as long as the block lasts, at the first attempt."""
+        connection, _ = await rotation.open_session(
+            self.link, self.baud, self.keys, self.serial, timeout_s=60
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     async def spoil(self, faults: Faults) -> dict[str, int]:
         """Returns the harm done by the faults before."""
@@ -57,15 +69,22 @@ class Keypad:
 
 
 @contextmanager
-def emulated(folder: Path, *options: str) -> Iterator[Keypad]:
-    """One keypad for as long as the block lasts. `options`: further ones of `doorpad emulate`."""
+def emulated(folder: Path, *options: str, baud: int | None = None) -> Iterator[Keypad]:
+    """One keypad for as long as the block lasts. `options`: further ones of `doorpad emulate`.
+
+    With `baud` it is on a line of this speed, with all limits of one.
+    """
     data = folder / "data"
     command = [sys.executable, "-m", "doorpad", "emulate", "--data", str(data), "--json", *options]
-    with subprocess.Popen([*command, "--strike-ms", "100"], stdout=subprocess.PIPE, text=True) as process:
+    command += ["--strike-ms", "100", *(["--baud", str(baud)] if baud else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
-        yield Keypad(about["serial"], about["link"], data / "keys", BenchClient(Path(about["control"])))
-        process.terminate()
+        bench = BenchClient(Path(about["control"]))
+        try:
+            yield Keypad(about["serial"], about["link"], data / "keys", bench, baud or BAUD)
+        finally:
+            process.terminate()
 
 
 class Hub:

@@ -5,22 +5,12 @@ speed: receive buffers that run over, a program that is woken late, writes that 
 """
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-from doorpad import keyring
-from doorpad.emulator.bench import BenchClient
+from bad_line import emulated
 from doorpad.link import operations
-from doorpad.link.connection import Connection
 from doorpad.link.operations import SlotWrite
 from doorpad_link import messages
 
@@ -30,40 +20,7 @@ FLASH_BYTES = 8 * 4096  # the half of it is the table: 252 records, and 480 are 
 ERASE_MS = (45, 80)
 
 
-@dataclass(frozen=True)
-class Keypad:
-    serial: str
-    link: str
-    keys: Path
-    bench: BenchClient
-    baud: int
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        key = keyring.load(self.keys, self.serial)
-        connection, _ = await Connection.open(self.link, self.baud, key, self.serial, timeout_s=60)
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-
-@contextmanager
-def emulated(data: Path, baud: int, *options: str) -> Iterator[Keypad]:
-    arguments = ["--data", str(data), "--slots", str(SLOTS), "--baud", str(baud), "--json", *options]
-    command = [sys.executable, "-m", "doorpad", "emulate", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
-        try:
-            yield Keypad(
-                about["serial"], about["link"], data / "keys", BenchClient(Path(about["control"])), baud
-            )
-        finally:
-            process.terminate()
-
-
-def writes(versions: dict[int, int], turn: int) -> list[SlotWrite]:
+def rewrites(versions: dict[int, int], turn: int) -> list[SlotWrite]:
     return [
         SlotWrite(slot, version, f"{turn}{slot:04}", None, None, str(UUID(int=slot)), os.urandom(8))
         for slot, version in versions.items()
@@ -79,16 +36,16 @@ LINES = [
 
 @pytest.mark.parametrize(("baud", "options"), LINES)
 async def test_changes_while_flash_stands_still_lose_no_byte_and_all_arrive(tmp_path, baud, options):
-    with emulated(tmp_path / "data", baud, *options):
+    with emulated(tmp_path, "--slots", str(SLOTS), *options, baud=baud):
         pass
     image = next((tmp_path / "data").glob("keypads/*/flash.bin"))
     image.write_bytes(b"\xff" * FLASH_BYTES)
-    with emulated(tmp_path / "data", baud, *options) as keypad:
+    with emulated(tmp_path, "--slots", str(SLOTS), *options, baud=baud) as keypad:
         await keypad.bench.request(erase_ms=ERASE_MS)
         async with keypad.connected() as connection:
             versions = dict.fromkeys(range(1, SLOTS + 1), 0)
             for turn in range(ROUNDS):
-                results = await operations.put(connection, writes(versions, turn))
+                results = await operations.put(connection, rewrites(versions, turn))
                 assert {result.status for result in results} == {messages.OK}
                 versions = {result.slot: result.version for result in results}
             page = await operations.changed_since(connection, 0, 1)
@@ -105,7 +62,7 @@ async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_c
     tmp_path, baud, options
 ):
     """The other half of the proof: the emulated buffers do run over."""
-    with emulated(tmp_path / "data", baud, *options) as keypad:
+    with emulated(tmp_path, "--slots", str(SLOTS), *options, baud=baud) as keypad:
         port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
         flood = b"\x01\x00" * 4096
         stalled = asyncio.create_task(keypad.bench.request(stall_ms=1000))
@@ -122,7 +79,7 @@ async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_c
 
 async def test_console_is_interrupted_by_no_byte_and_speaks_beside_what_is_printed(tmp_path, ear):
     ear.nonsense.add("time-request")
-    with emulated(tmp_path / "data", 115_200, "--console") as keypad:
+    with emulated(tmp_path, "--slots", str(SLOTS), "--console", baud=115_200) as keypad:
         pid = (await keypad.bench.request(about=True))["pid"]
         port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
         os.write(port, b"\r\x03\x03 print()\r\x04" * 8)
