@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 
 MESSAGE_S = 30
-_STABLE_MS = 8  # firmware/doorpad_fw/matrix.py
+_STABLE_MS = 8  # firmware/doorpad_fw/presses.py
 
 
 class Lines:

@@ -17,9 +17,8 @@ from time import ticks_add, ticks_diff, ticks_us
 
 from doorpad_fw import pins
 
-_UART_BYTES = const(
-    4096
-)  # of each buffer: what comes while an erase stops everything, and a window of replies
+# Of each buffer: what comes while an erase stops everything, and a window of replies.
+_UART_BYTES = const(4096)
 _UART_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
 _CONSOLE_RING_BYTES = const(260)  # MICROPY_HW_STDIN_RINGBUF of the port
 _CONSOLE_CREDIT_BYTES = const(200)

@@ -20,9 +20,8 @@ _TICKS_MAX = const(32_767)  # of one RMT half-word
 _HALF_WORDS_MAX = const(120)  # of one load of the channel's memory
 LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S  # of one load
 STRIKE_MS_MAX = const(60_000)
-_LOOK_MS = const(
-    2
-)  # between two parts the strike is at rest for so long: shorter than any strike or magnet needs
+# Between two parts the strike is at rest for so long: shorter than any strike or magnet needs.
+_LOOK_MS = const(2)
 
 
 def pulse_ticks(duration_ms):

@@ -29,10 +29,8 @@ class Partition:
     operations = 0  # programs and erases since the start
     cut_at = 0  # number of the operation that power is cut in, 0 for none
     erases = 0
-    erase_ms = (
-        0,
-        0,
-    )  # how long an erase takes, least and most: no code runs meanwhile, interrupts are not seen
+    # How long an erase takes, least and most: no code runs meanwhile, interrupts are not seen.
+    erase_ms = (0, 0)
 
     def __init__(self, image):
         self._file = open(image, "r+b")

@@ -51,9 +51,8 @@ LOST_REASONS = {
 _RTO_MS_FIRST = 400
 _RTO_MS_MIN = 100
 _RTO_MS_MAX = 3200
-_STALL_MS_MAX = (
-    400  # a keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst
-)
+# A keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst.
+_STALL_MS_MAX = 400
 _SENDS_MAX = 6
 _KEEP_BYTES = 2048
 _MTU_BYTES_MIN = 128  # the handshake and every request that cannot be parted fit it
@@ -200,9 +199,8 @@ class HostSession:
     def wake_at_ms(self) -> "int | None":
         """When to call `on_time`, or None while nothing is awaited."""
         if self._waiting and not self._in_flight:
-            return (
-                self._sent_ms + _STALL_MS_MAX
-            )  # there is room again then, and no answer will come to say so
+            # There is room again then, and no answer will come to say so.
+            return self._sent_ms + _STALL_MS_MAX
         return min((flight.deadline_ms for flight in self._in_flight), default=None)
 
     def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":

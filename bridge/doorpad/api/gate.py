@@ -1,7 +1,7 @@
 """What holds for every request: an id for it, an API key, a path that answers to its verb, one envelope.
 
 It is an ASGI application of its own and not a web framework: all paths are fixed, each has one function, and what a
-framework does besides took longer than everything else that a read needs (`bridge/BENCHMARKS.md`).
+framework does besides took longer than everything else that a read needs.
 """
 
 import logging

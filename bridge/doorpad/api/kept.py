@@ -12,9 +12,8 @@ from doorpad.store.database import Database
 _BYTES_MAX = 64 << 20  # of all together
 _REPLY_BYTES_MAX = 8 << 20  # a longer one would drive out too many others
 
-Question = tuple[
-    str, bytes, bytes
-]  # path, query, body: all that an answer is made from, besides base and clock
+# Path, query, body: all that an answer is made from, besides database and clock.
+Question = tuple[str, bytes, bytes]
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):

@@ -143,9 +143,8 @@ class Keeper:
         if isinstance(reason, NotAuthenticated) and self._credentials.failed():
             await self._tell_mismatch(reason)
             await self._declare("offline", reason)
-        if (
-            not reason.port_there
-        ):  # to look whether a port is there costs nothing, and a plug is put in at any time
+        if not reason.port_there:
+            # To look whether a port is there costs nothing, and a plug is put in at any time.
             self._backoff.reset()
             due = _now_s() + self._timing.port_s
         while True:
