@@ -29,7 +29,7 @@ from link_world import handshake as open_session
 VECTORS = Path(__file__).parents[2] / "protocol" / "vectors"
 WAIT_S = 60.0
 ID8, ID16 = bytes(range(8)), bytes(range(16))
-PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 35, ID8, ID16]
+PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 3]
 RECORD = [7, 300, 35, b"1234", 1_760_000_000, 1_760_003_600, ID8, ID16, 1]
 CLEARED = [8, 301, 0, None, None, None, None, None, 0]
 ENTRY = [1, None, 999, 3, 1, 0, 0, bytes(16), 1, 70_000]
@@ -62,11 +62,13 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "time-request": ([18, [1_760_000_000, 0]], [((1, 0), 946_684_799), ((1, 1), 1000)]),
     "time-reply": ([18, 10, 1_760_000_000], [((1,), 0), ((2,), None)]),
     "put-request": (
-        [21, [PUT, PUT]],
+        [21, [ID8, 2 * ID16, [PUT, PUT]]],
         [
-            *(((1, 1, place), wrong) for place, wrong in enumerate([-1, 0, b"123", 1, -1, None, ID16, ID8])),
-            ((1,), []),
-            ((1, 0, 2), b"1234567890123"),
+            *(((1, 2, 1, place), wrong) for place, wrong in enumerate([-1, 0, b"123", 1, -1, 32])),
+            ((1, 0), ID16),
+            ((1, 1), ID8),
+            ((1, 2), []),
+            ((1, 2, 0, 2), b"1234567890123"),
         ],
     ),
     "put-reply": ([21, 0, [[7, 0, 300], [8, 3, 299]]], [((2, 1, 1), 7), ((2, 1, 2), None), ((2, 0), 300)]),
