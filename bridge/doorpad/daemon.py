@@ -81,6 +81,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
                 name=keypad.name,
                 port=keypad.port,
                 baud=keypad.baud,
+                max_baud=keypad.max_baud,
                 simulated=keypad.control is not None,
                 keys=keys,
             )

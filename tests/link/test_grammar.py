@@ -44,7 +44,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "auth": ([ID16], [((0,), ID8)]),
     "auth-r": (
         [0, 1024, 4, 3584, 4096, 4, 12, "0.1.0", 1],
-        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 0, 4097, 3, 13, b"0", 0])],
+        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 135, 4097, 3, 13, b"0", 0])],
     ),
     "hint": ([300, 70_000], [((0,), None), ((1,), -1)]),
     "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
@@ -109,6 +109,8 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     ),
     "statistics-request": ([50, None], [((0,), 51)]),
     "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0]], [((1,), 1), ((2, 3), -1), ((2, 5), None)]),
+    "speed-request": ([19, [921_600]], [((1,), 921_600), ((1, 0), None)]),
+    "speed-reply": ([19, 0, None], [((1,), 1), ((2,), 921_600)]),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -235,6 +237,7 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     public = x25519.public(bytes(range(32)))
     status, _ = await connection.request(messages.OP_NEXT_KEY, [b"nexthost", public])
     assert status == messages.OK
+    assert await connection.request(messages.OP_SPEED, [115_200]) == (messages.OK, None)
     assert await connection.request(77, None) == (messages.UNSUPPORTED, None)
 
 
