@@ -5,6 +5,9 @@
 Times are seconds since 2000, 0 when the clock was not trusted. Every record carries the state of the wrong-PIN
 lockout after it, so the newest record is all that a restart needs. When the log is full the oldest
 segment goes: the first number still held tells a host what it has missed.
+
+A number belongs to its place on flash. An entry that flash did not take, or that is damaged later, leaves its number
+out, and no other entry ever gets it: whoever reads sees that one is missing.
 """
 
 import struct
@@ -56,16 +59,19 @@ class Journal:
         return self._log.epoch
 
     def _load(self):
+        per_segment = self._log.per_segment
         for segment in self._log.segments():
-            for _, payload in self._log.records(segment):
+            start = self.head + 1  # unless an entry says better
+            for position, payload in self._log.records(segment):
                 entry = Entry(struct.unpack(_LAYOUT, payload))
-                if not self._starts[segment]:
-                    self._starts[segment] = entry.sequence
-                if entry.sequence > self.head:
-                    self.head = entry.sequence
-                    self.newest = entry
+                start = entry.sequence - position % per_segment
+                self.newest = entry
                 if entry.time_s > self.time_floor_s:
                     self.time_floor_s = entry.time_s
+            used = self._log.used if segment == self._log.current else per_segment
+            if used:
+                self._starts[segment] = start
+                self.head = start + used - 1
         if self.newest is not None:
             self.boot = self.newest.boot + 1
             self.lockout = self.newest.lockout
@@ -80,6 +86,7 @@ class Journal:
     def append(self, kind, reason, time_s, ms, uptime_ms, slot=None, maker=0):
         """Write one entry; `slot` is the Slot it is about. Raises FlashError."""
         sequence = self.head + 1
+        current, used = self._log.current, self._log.used
         fields = (
             sequence,
             time_s,
@@ -94,12 +101,14 @@ class Journal:
             slot.access_code_id if slot else _NO_CODE,
             ms,
         )
-        position = self._log.append(struct.pack(_LAYOUT, *fields))
-        segment = position // self._log.per_segment
-        if not self._starts[segment]:
-            self._starts[segment] = sequence
-        self.head = sequence
-        self.time_floor_s = max(self.time_floor_s, time_s)
+        try:
+            self._log.append(struct.pack(_LAYOUT, *fields))
+            self.time_floor_s = max(self.time_floor_s, time_s)
+        finally:
+            if (self._log.current, self._log.used) != (current, used):
+                self.head = sequence
+                if self._log.current != current or not used:
+                    self._starts[self._log.current] = sequence
         self._make_room()
 
     def _make_room(self):

@@ -148,6 +148,11 @@ class Log:
         """The segment that is being written."""
         return self._current
 
+    @property
+    def used(self):
+        """How many places of the current segment are taken, damaged ones included."""
+        return self._used
+
     def segments(self):
         """Return the segments in use, oldest first."""
         used = [(sequence, n) for n, sequence in enumerate(self._sequences) if sequence != _FREE]

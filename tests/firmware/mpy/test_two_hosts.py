@@ -12,7 +12,7 @@ import random
 from doorpad_link import cbor, messages
 
 from cases import cases
-from keypad_parts import MASTER, Keypad, put_body
+from keypad_parts import MASTER, Keypad
 
 HEAP = "400K"
 _CAPACITY = 6
@@ -50,7 +50,8 @@ class _Host:
 
     def put(self, number, pin, op_id):
         version = self.known.get(number, (0, None))[0]
-        self.last = (messages.OP_PUT, put_body(number, pin, version, op_id))
+        flags = messages.MANAGED | messages.ENABLED
+        self.last = (messages.OP_PUT, [[version, number, pin, None, None, flags, op_id, bytes(15) + b"x"]])
         return version, self.ask(*self.last)[1][0]
 
     def clear(self, number, op_id):
@@ -146,8 +147,7 @@ async def _life(seed):
 
 
 def _note(table, makers, host, keypad, write):
-    op, body = write
-    [fields] = body[2] if op == messages.OP_PUT else body
+    op, [fields] = write
     number = fields[1]
     if op == messages.OP_PUT:
         table[number] = (keypad.slots.generation, fields[2])
