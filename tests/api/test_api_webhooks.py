@@ -140,6 +140,23 @@ async def until(world: World, expected: list[tuple[int, int]]) -> None:
     world.database.after_commit.remove(tell)
 
 
+async def test_events_of_our_own_are_told_to_who_asks_for_them_by_name_and_to_nobody_else(
+    world: World, seam: AsyncSeam
+) -> None:
+    await seam.webhooks.create(url="https://all.example/", event_types=["*"])
+    named = await seam.webhooks.create(url="https://own.example/", event_types=["doorpad.journal_gap"])
+    common, own = await log(world, 1, None), await log(world, 2, None, "doorpad.journal_gap")
+    async with world.database.read() as session:
+        waiting = [tuple(row) for row in await session.execute(select(Delivery.webhook_id, Delivery.seq))]
+    assert len(waiting) == 2 and [seq for id_, seq in waiting if id_ == named.webhook_id] == [2]
+    since = "2000-01-01T00:00:00Z"
+    assert [it.event_id for it in await seam.events.list(since=since)] == [common]
+    for asked in ({"event_type": "doorpad.journal_gap"}, {"event_types": ["doorpad.journal_gap"]}):
+        assert [it.event_id for it in await seam.events.list(since=since, **asked)] == [own]
+    assert [it.event_id for it in await seam.events.list(since=since, event_ids=[own])] == [own]
+    assert (await seam.events.get(event_id=own)).event_type == "doorpad.journal_gap"
+
+
 async def test_event_is_delivered_as_the_api_shows_it_and_the_sdk_verifies_it(
     world: World, seam: AsyncSeam, http: httpx.AsyncClient, deliverer: Deliverer, receiver: Receiver
 ) -> None:
@@ -358,7 +375,7 @@ async def test_webhook_that_cannot_be_is_refused(
 async def test_private_addresses_are_for_owners_who_allow_them(
     world: World, tmp_path: Path, receiver: Receiver, device_id: str
 ) -> None:
-    strict = World(world.database, world.key, ApiKeys(tmp_path / "data"), private_webhooks=False)
+    strict = World(world.database, world.key, ApiKeys.load(tmp_path / "data"), private_webhooks=False)
     await strict.server.start()
     headers = {"authorization": f"Bearer {world.key}"}
     async with httpx.AsyncClient(base_url=strict.server.url, headers=headers) as http:

@@ -221,30 +221,27 @@ class World:
 
     Args:
         timing: the table `[timing]` of the configuration.
-        settings: further lines for each keypad of the configuration.
         options: further ones of `doorpad emulate`.
     """
 
-    def __init__(
-        self, folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
-    ) -> None:
+    def __init__(self, folder: Path, *options: str, keypads: int = 1, timing: str = "") -> None:
         self.data = folder / "data"
         self._log = folder / "stderr"
         arguments = ["emulate", "--data", str(self.data), "--keypads", str(keypads), "--json"]
         arguments += ["--strike-ms", "150", "--listen", "127.0.0.1:0", *options]
         self._commands = [Doorpad(arguments, self._log)]
         try:
-            self._start(timing, settings)
+            self._start(timing)
         except BaseException:
             self.abandon()
             raise
 
-    def _start(self, timing: str, settings: str) -> None:
+    def _start(self, timing: str) -> None:
         ready = self._commands[0].ready()
         self.config = Path(ready["config"])
-        head, *keypads = self.config.read_text().split("[[keypad]]\n")
-        parts = [f"{head}[timing]\n{timing}\n\n", *(f"{settings}\n{keypad}" for keypad in keypads)]
-        self.config.write_text("[[keypad]]\n".join(parts))
+        text = self.config.read_text()
+        head, first, rest = text.partition("[[keypad]]")
+        self.config.write_text(f"{head}[timing]\n{timing}\n\n{first}{rest}")
         self.bridge = self.launch()
         told = self.bridge.ready()
         self.api_key = told["api_key"]
@@ -309,6 +306,16 @@ class World:
         place: Message = response["access_code"]["doorpad"]
         return place
 
+    def own_fields(self) -> Message:
+        """What the first keypad's object says under our own key, which the SDK's objects leave out."""
+        fields: Message = self.seam.client.post("/devices/get", json={"device_id": self.device_id})["device"]
+        return dict(fields["doorpad"])
+
+    @property
+    def folder(self) -> Path:
+        """Where the first keypad's flash, NVS and files are."""
+        return self.data / "keypads" / "k1"
+
     def events(self, **filters: object) -> list[Any]:
         return self.seam.events.list(since=EARLIEST, **filters)
 
@@ -332,11 +339,9 @@ class World:
 
 
 @contextmanager
-def running(
-    folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
-) -> Iterator[World]:
+def running(folder: Path, *options: str, keypads: int = 1, timing: str = "") -> Iterator[World]:
     """A world for as long as the block lasts."""
-    world = World(folder, *options, keypads=keypads, timing=timing, settings=settings)
+    world = World(folder, *options, keypads=keypads, timing=timing)
     try:
         yield world
         world.close()

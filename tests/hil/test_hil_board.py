@@ -3,7 +3,6 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from doorpad_link import messages
@@ -18,19 +17,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def device(world: World) -> dict[str, object]:
-    """Our own fields of the device, which the SDK's objects leave out."""
-    answer = world.seam.client.post("/devices/get", json={"device_id": world.device_id})
-    fields: dict[str, object] = answer["device"]["doorpad"]
-    return fields
-
-
-def folder(world: World) -> Path:
-    """Where the emulated keypad's flash, NVS and files are."""
-    [found] = (world.data / "keypads").glob("*/flash.bin")
-    return found.parent
-
-
 def restart(world: World, bench: Bench, between: Callable[[], object] = lambda: None) -> None:
     """Cut the keypad's power, do something to what it keeps, and give the power back."""
     mark = world.bridge.mark()
@@ -42,15 +28,15 @@ def restart(world: World, bench: Bench, between: Callable[[], object] = lambda: 
 
 
 def test_keypad_that_lost_a_copy_of_its_identity_is_told_until_its_next_start(world: World) -> None:
-    assert device(world)["health"] == []
-    copy = folder(world) / "nvs-doorpad" / "identity"
+    assert world.own_fields()["health"] == []
+    copy = world.folder / "nvs-doorpad" / "identity"
     before = copy.read_bytes()
     with world.keypad.bench() as bench:
         restart(world, bench, copy.unlink)
-        assert device(world)["health"] == ["identity_restored"]
+        assert world.own_fields()["health"] == ["identity_restored"]
         assert copy.read_bytes() == before
         restart(world, bench)
-        assert device(world)["health"] == []
+        assert world.own_fields()["health"] == []
 
 
 def test_exit_button_and_opened_case_are_events_of_the_hub(world: World) -> None:
@@ -58,7 +44,7 @@ def test_exit_button_and_opened_case_are_events_of_the_hub(world: World) -> None
         restart(
             world,
             bench,
-            lambda: (folder(world) / "config.json").write_text('{"strike_ms": 150, "tamper": 1}'),
+            lambda: (world.folder / "config.json").write_text('{"strike_ms": 150, "tamper": 1}'),
         )
         mark = world.bridge.mark()
         place = len(bench.outputs)
@@ -78,12 +64,12 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
         mark = world.bridge.mark()
         bench.ask(program="736450")
         world.bridge.event("access_code.unmanaged.created", after=mark)
-        epoch = device(world)["table_epoch"]
+        epoch = world.own_fields()["table_epoch"]
         bench.ask(contact="reset_jumper", active=True)
         bench.ask(switch="*", down=True)
         world.bridge.event("access_code.unmanaged.removed", after=mark)  # after 8 seconds and a restart
         world.bridge.event("access_code.set_on_device", own, after=mark)
-        assert device(world)["table_epoch"] != epoch
+        assert world.own_fields()["table_epoch"] != epoch
         assert world.seam.access_codes.unmanaged.list(device_id=world.device_id) == []
         assert not bench.opens("736450")
         assert bench.opens("482913")
@@ -91,7 +77,7 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
 
 def boots(world: World) -> list[int]:
     """Reset causes of the keypad's starts, out of its flash: 48-byte records in 4 KiB blocks of the upper half."""
-    image = (folder(world) / "flash.bin").read_bytes()
+    image = (world.folder / "flash.bin").read_bytes()
     found = []
     for at in range(len(image) // 2, len(image), 4096):
         for record in (image[at + 48 * n : at + 48 * (n + 1)] for n in range(1, 85)):
@@ -104,7 +90,7 @@ def boots(world: World) -> list[int]:
 def test_program_that_hangs_during_the_pulse_is_ended_and_the_strike_falls_back_before(world: World) -> None:
     """Goal: neither the end of the pulse nor that of a hang needs the program."""
     world.create(code="111333")
-    settings = folder(world) / "config.json"
+    settings = world.folder / "config.json"
     with world.keypad.bench() as bench:
         restart(world, bench, lambda: settings.write_text('{"strike_ms": 1000}'))
         mark, place = world.bridge.mark(), len(bench.outputs)

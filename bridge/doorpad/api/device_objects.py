@@ -22,10 +22,7 @@ _LINK_ERRORS = {
 
 
 class LocationObject(msgspec.Struct):
-    """Empty where nothing is known: strict clients of 2026 refuse null. Its one fact has an old and a new name."""
-
-    timezone: str | UnsetType = UNSET
-    time_zone: str | UnsetType = UNSET
+    timezone: str
 
 
 class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
@@ -39,7 +36,7 @@ class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
     is_managed: bool = False
     capabilities_supported: tuple[str, ...] = ("access_code",)
     properties: dict[str, Any]
-    location: LocationObject
+    location: LocationObject | None
     custom_metadata: dict[str, str | bool]
     errors: list[ErrorObject]
     warnings: list[WarningObject] = []
@@ -71,7 +68,7 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     device_manufacturer: dict[str, str]
     device_provider: dict[str, str]
     properties: dict[str, Any]
-    location: LocationObject
+    location: LocationObject | None
     custom_metadata: dict[str, str | bool]
     space_ids: list[str] = []
     errors: list[ErrorObject]
@@ -108,6 +105,15 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "clock_trusted": device.clock_trusted,
             "health": health_names(device.health),
             "link_state": device.link_state,
+            "journal_gaps": [
+                {
+                    "journal_epoch": gap["journal_epoch"],
+                    "first_missing": gap["first_missing"],
+                    "count": gap["count"],
+                    "noticed_at": iso(gap["noticed_ms"]),
+                }
+                for gap in device.journal_gaps
+            ],
         },
     )
 
@@ -131,9 +137,8 @@ def shown_name(device: Device) -> str:
     return device.nickname or device.name
 
 
-def _location(device: Device) -> LocationObject:
-    known = UNSET if device.time_zone is None else device.time_zone
-    return LocationObject(timezone=known, time_zone=known)
+def _location(device: Device) -> LocationObject | None:
+    return None if device.time_zone is None else LocationObject(device.time_zone)
 
 
 def device_errors(device: Device) -> list[ErrorObject]:

@@ -15,6 +15,7 @@ from sqlalchemy import exists, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.events.types import OWN
 from doorpad.store.database import Database
 from doorpad.store.schema import Delivery, Event, Webhook
 
@@ -78,11 +79,12 @@ async def record(
 async def _put_in_outbox(session: AsyncSession, seq: int, event: LoggedEvent) -> None:
     """For every webhook that wants the event, in its transaction: none is lost between log and delivery."""
     named = func.json_each(Webhook.event_types).table_valued("value")
+    wanted_as = (event.event_type,) if event.event_type in OWN else ("*", event.event_type)
     wanting = select(
         Webhook.webhook_id, literal(seq), literal(event.device_id), literal(0), literal(event.created_at_ms)
     ).where(
         Webhook.disabled_at_ms.is_(None),
-        exists(select(1).select_from(named).where(named.c.value.in_(("*", event.event_type)))),
+        exists(select(1).select_from(named).where(named.c.value.in_(wanted_as))),
     )
     columns = ["webhook_id", "seq", "device_id", "attempts", "next_at_ms"]
     await session.execute(insert(Delivery).from_select(columns, wanting))

@@ -28,9 +28,12 @@ def unmanaged_code_id(device_id: str, table_epoch: str, slot: int, version: int)
     return _derive("unmanaged_code", device_id, table_epoch, slot, version)
 
 
-def journal_event_id(device_id: str, journal_epoch: str, seq: int) -> str:
-    """The id of the event for one journal entry: a replayed entry is the same event."""
-    return _derive("journal_event", device_id, journal_epoch, seq)
+def journal_event_id(device_id: str, journal_epoch: str, seq: int, rewound: int = 0) -> str:
+    """The id of the event for one journal entry: a replayed entry is the same event.
+
+    `rewound`: how often the journal's numbers had begun again before.
+    """
+    return _derive("journal_event", device_id, journal_epoch, seq, *([rewound] if rewound else []))
 
 
 def effect_event_id(subject_id: str, event_type: str, discriminator: str | int) -> str:

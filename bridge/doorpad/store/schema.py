@@ -82,6 +82,10 @@ class Device(Base):
     generation: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     journal_epoch: Mapped[str | None] = mapped_column(String)
     journal_cursor: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    # The newest pieces of the journal that never reached this hub, sync/gaps.py.
+    journal_gaps: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    # How often the journal has lost its end and given numbers again that were read before.
+    journal_rewound: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     boot_id: Mapped[str | None] = mapped_column(String)
     link_state: Mapped[LinkState] = mapped_column(String, default="new", server_default=text("'new'"))
     link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)
@@ -224,23 +228,3 @@ class Delivery(Base):
     device_id: Mapped[str | None] = mapped_column(_UUID)  # of the event: within a device the order is kept
     attempts: Mapped[int]
     next_at_ms: Mapped[int] = mapped_column(BigInteger)
-
-
-class AuditEntry(Base):
-    """One change that an API key made: of what, and which fields. Append-only, as the event log."""
-
-    __tablename__ = "audit_log"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-
-    seq: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
-    )
-    at_ms: Mapped[int] = mapped_column(BigInteger)
-    key_id: Mapped[str] = mapped_column(String)
-    key_name: Mapped[str] = mapped_column(String)  # as it was then
-    request_id: Mapped[str] = mapped_column(_UUID)
-    path: Mapped[str] = mapped_column(String)
-    did: Mapped[str] = mapped_column(String)  # audit.Did
-    subject: Mapped[str] = mapped_column(String)  # its name in the API
-    subject_id: Mapped[str] = mapped_column(_UUID, index=True)
-    fields: Mapped[list[str]] = mapped_column(JSON)  # that a change changed; never their values

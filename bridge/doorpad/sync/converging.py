@@ -19,7 +19,7 @@ from doorpad.link.names import STATUS_NAMES
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
 from doorpad.store.database import Database
 from doorpad.store.schema import AccessCode, Device, Slot
-from doorpad.sync import external, overdue, problems, unsettled
+from doorpad.sync import degraded, external, overdue, problems, unsettled
 from doorpad.sync.effects import Learned, apply_record, settle
 from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
 from doorpad.sync.reading import Reader
@@ -84,6 +84,8 @@ class Converger:
                 stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
                 edge_s = await overdue.judge(session, found.codes, found.held, now_ms, self.timing)
                 gone_s = await overdue.retire(session, self.device_id, now_ms, self.timing)
+                device = await session.get_one(Device, self.device_id)
+                whole_s = await degraded.judge(session, device, now_ms, self.timing)
                 todo = plan(
                     [code for code in found.codes if code.state != "deleted"],
                     found.held,
@@ -100,7 +102,7 @@ class Converger:
                 for write in writes:
                     by_id[write.access_code_id].slot = write.slot
             if not todo.actions or not await self._carry_out(todo, writes):
-                return min(found.next_due_s, edge_s, quiet_s, gone_s)
+                return min(found.next_due_s, edge_s, quiet_s, gone_s, whole_s)
 
     async def _carry_out(self, todo: Plan, writes: list[Write]) -> bool:
         """Do the first part of a plan; return whether the keypad accepted any of it."""
@@ -162,12 +164,10 @@ class Converger:
                 write.from_s,
                 write.until_s,
                 write.access_code_id,
-                op_id,
+                secrets.token_bytes(8),
                 write.one_time,
             )
-            for write, op_id in zip(
-                sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True
-            )
+            for write in writes
         ]
         results = await operations.put(self.connection, sent)
         pairs = list(zip(sent, results, strict=True))

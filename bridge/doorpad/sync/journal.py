@@ -9,6 +9,8 @@ from doorpad.events.log import record
 from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
 from doorpad.store.schema import Device
+from doorpad.sync import degraded, gaps
+from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
 
@@ -38,24 +40,41 @@ def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int
 
 
 async def apply_page(
-    session: AsyncSession, device: Device, page: JournalPage, state: KeypadState, now_ms: int
+    session: AsyncSession, device: Device, page: JournalPage, state: KeypadState, now_ms: int, timing: Timing
 ) -> None:
-    """Log the events of one page and move the cursor, in one transaction."""
+    """Log the events of one page, and what is missing of the journal up to its end, and move the cursor past both.
+
+    In the caller's transaction: an effect is on disk with the cursor, or neither is. A page without entries says
+    that nothing is left beyond the cursor.
+    """
+    gaps_before = device.journal_gaps
     if device.journal_epoch != page.epoch:
-        device.journal_epoch = page.epoch
-        device.journal_cursor = 0
-    if page.first > device.journal_cursor + 1:
-        log.warning(
-            "keypad %s: journal entries %d to %d were overwritten before they could be read",
-            device.serial,
-            device.journal_cursor + 1,
-            page.first - 1,
-        )
-        device.journal_cursor = page.first - 1
+        if device.journal_epoch is not None:
+            await gaps.note(session, device, device.journal_cursor + 1, None, now_ms)
+        device.journal_epoch, device.journal_cursor, device.journal_rewound = page.epoch, 0, 0
+    elif page.head < device.journal_cursor:
+        # Flash lost the journal's end: its numbers come again, for other entries.
+        await gaps.note(session, device, page.head + 1, None, now_ms)
+        device.journal_cursor = page.head
+        device.journal_rewound += 1
     for entry in page.entries:
         if entry.sequence > device.journal_cursor:
+            await _skip_to(session, device, entry.sequence, now_ms)
             await _apply(session, device, entry, occurred_at_ms(entry, state, now_ms), now_ms)
             device.journal_cursor = entry.sequence
+    if not page.entries:
+        await _skip_to(session, device, page.head + 1, now_ms)
+    if device.journal_gaps is not gaps_before:
+        await degraded.judge(session, device, now_ms, timing)
+
+
+async def _skip_to(session: AsyncSession, device: Device, sequence: int, now_ms: int) -> None:
+    """Note whatever lies between the cursor and this entry as missing."""
+    count = sequence - 1 - device.journal_cursor
+    if count > 0:
+        gap = await gaps.note(session, device, device.journal_cursor + 1, count, now_ms)
+        device.journal_cursor = sequence - 1
+        log.warning("keypad %s: %s", device.serial, gaps.in_words(gap))
 
 
 async def _apply(
@@ -65,7 +84,9 @@ async def _apply(
     code_id = entry.access_code_id
     if code_id is None and entry.slot:
         code_id = unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
-    event_id = journal_event_id(device.device_id, device.journal_epoch, entry.sequence)
+    event_id = journal_event_id(
+        device.device_id, device.journal_epoch, entry.sequence, device.journal_rewound
+    )
     payload: dict[str, object] = {}
     if entry.kind == messages.EV_GRANTED:
         event_type = "lock.unlocked"

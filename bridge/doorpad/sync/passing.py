@@ -3,8 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.store.schema import AccessCode, Slot
-from doorpad.sync import external, overdue
+from doorpad.store.schema import AccessCode, Device, Slot
+from doorpad.sync import degraded, external, overdue
 from doorpad.sync.effects import settle
 from doorpad.sync.timing import Timing
 from doorpad.sync.unsettled import AT_ITS_SLOT
@@ -32,3 +32,4 @@ async def pass_time(
     await external.review(session, device_id, now_ms, timing)
     await overdue.judge(session, [code for code, _ in pairs], held, now_ms, timing)
     await overdue.retire(session, device_id, now_ms, timing)
+    await degraded.judge(session, await session.get_one(Device, device_id), now_ms, timing)

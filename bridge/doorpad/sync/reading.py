@@ -14,6 +14,7 @@ from doorpad.store.database import Database
 from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
 from doorpad.sync.effects import Learned, apply_record, forget_table
+from doorpad.sync.timing import Timing
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Reader:
     device_id: str
     maker: int
     now_ms: Callable[[], int]
+    timing: Timing
 
     def _learned(self, happened_ms: Mapping[tuple[int, int], int] | None = None) -> Learned:
         return Learned(self.now_ms(), self.maker, happened_ms or {})
@@ -45,7 +47,7 @@ class Reader:
         for page in pages:
             async with self.database.write() as session:
                 device = await session.get_one(Device, self.device_id)
-                await journal.apply_page(session, device, page, state, self.now_ms())
+                await journal.apply_page(session, device, page, state, self.now_ms(), self.timing)
         return changed
 
     async def _journal_pages(self, connection: Connection, state: KeypadState) -> list[JournalPage]:
@@ -58,14 +60,17 @@ class Reader:
                 device.table_epoch = state.table_epoch
                 device.generation = 0
         cursor = device.journal_cursor if device.journal_epoch == state.journal_epoch else 0
+        if (device.journal_epoch, cursor) == (state.journal_epoch, state.journal_head):
+            return []
         pages: list[JournalPage] = []
-        while cursor < state.journal_head:
-            page = await operations.events(connection, cursor)
-            if not page.entries:
-                break
+        while True:
+            page = await operations.events(connection, min(cursor, state.journal_head))
             pages.append(page)
+            if not page.entries:
+                return pages  # its head says how many there were that cannot be read
             cursor = page.entries[-1].sequence
-        return pages
+            if cursor >= state.journal_head:
+                return pages
 
     async def table(
         self,

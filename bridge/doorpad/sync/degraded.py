@@ -1,0 +1,47 @@
+"""The device warning `device_communication_degraded`: what hub and keypad lack of each other within a session.
+
+The API has one name for it; the message says which of the causes stand. Each follows from the keypad's row.
+"""
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.store.catalogue import DEVICE_WARNINGS
+from doorpad.store.device_conditions import lift, stand
+from doorpad.store.schema import AccessCode, Device
+from doorpad.sync import gaps
+from doorpad.sync.timing import Timing
+
+WARNING = "device_communication_degraded"
+_NEVER = float("inf")
+_CLOCK = (
+    "The keypad does not trust its clock and refuses every code with a window, until a hub sets it. "
+    "If that lasts, set the hub's own clock right: the keypad has seen a later time."
+)
+
+
+async def judge(session: AsyncSession, device: Device, now_ms: int, timing: Timing) -> float:
+    """Let the warning stand while it has a cause; return when (Unix seconds) time alone takes one off."""
+    causes, edge_s = [], _NEVER
+    if device.journal_gaps:
+        until_ms = device.journal_gaps[-1]["noticed_ms"] + timing.quiet_s * 1000
+        if now_ms < until_ms:
+            causes.append(gaps.in_words(device.journal_gaps[-1]))
+            edge_s = until_ms / 1000
+    if device.boot_id is not None and not device.clock_trusted and await _has_windows(session, device):
+        causes.append(_CLOCK)
+    if causes:
+        words = " ".join([DEVICE_WARNINGS[WARNING].message, *causes])
+        stand(device, WARNING, words, now_ms, is_warning=True)
+    else:
+        lift(device, WARNING)
+    return edge_s
+
+
+async def _has_windows(session: AsyncSession, device: Device) -> bool:
+    bound = select(AccessCode.access_code_id).where(
+        AccessCode.device_id == device.device_id,
+        AccessCode.state == "active",
+        AccessCode.starts_at_s.is_not(None),
+    )
+    return bool(await session.scalar(select(exists(bound))))
