@@ -91,6 +91,13 @@ MUTANTS = [
         SESSION,
     ),
     Mutant(
+        "raised speed kept without a proof",
+        "firmware/doorpad_fw/speed.py",
+        "return ticks_diff(now_ms, self._since_ms) >= TRIAL_MS",
+        "return False",
+        ("tests/firmware", "-k", "test_speed"),
+    ),
+    Mutant(
         "window off",
         f"{LINK}/host.py",
         "if self._in_flight and flight.counter - self._in_flight[0].counter >= self._window:",

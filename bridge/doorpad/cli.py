@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Coroutine
@@ -14,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from doorpad.errors import DoorpadError
+from doorpad import cli_keys
+from doorpad.mistakes import told_in_one_line
 
 app = typer.Typer(
     name="doorpad",
@@ -24,8 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(cli_keys.app, name="keys")
+app.command(epilog="Example: doorpad audit --json --config /etc/doorpad/doorpad.toml")(cli_keys.audit)
+
 _CONSOLE_BAUD = 115_200  # of the prompt, in a stock image
-EXIT_MISTAKE = 2  # something a person has to mend; the message says what
 
 _DATA_HELP = "Folder that holds all state: database, keys, emulated flash. Made if it is missing."
 _JSON_HELP = "Print one JSON object a line."
@@ -37,12 +39,8 @@ _VocabularyOption = Annotated[
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
+    with told_in_one_line():
         asyncio.run(work)
-    except DoorpadError as error:
-        if not error.said:
-            print(f"doorpad: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_MISTAKE) from None
 
 
 def _stop_on_signals() -> asyncio.Event:

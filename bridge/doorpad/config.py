@@ -20,12 +20,16 @@ class ConfigError(DoorpadError):
 
 
 class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """One keypad. `serial`: the id that it proves, 16 hex digits; `control`: its bench, if it is emulated."""
+    """One keypad. `serial`: the id that it proves, 16 hex digits; `control`: its bench, if it is emulated.
+
+    `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
+    """
 
     serial: str
     name: str
     port: str
     baud: int = 115_200
+    max_baud: int | None = None
     control: str | None = None
 
 
@@ -76,8 +80,9 @@ def load(path: Path) -> Config:
         if serials.count(serial) > 1:
             raise ConfigError(f'{path}: keypad serial "{serial}" stands there twice')
     for keypad in file.keypad:
-        if keypad.baud <= 0:
-            raise ConfigError(f"{path}: baud is {keypad.baud}, not a positive number")
+        for name, baud in (("baud", keypad.baud), ("max_baud", keypad.max_baud)):
+            if baud is not None and baud <= 0:
+                raise ConfigError(f"{path}: {name} is {baud}, not a positive number")
     folder = path.parent
     return Config(
         data=folder / file.data,

@@ -81,6 +81,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
                 name=keypad.name,
                 port=keypad.port,
                 baud=keypad.baud,
+                max_baud=keypad.max_baud,
                 simulated=keypad.control is not None,
                 keys=keys,
             )
@@ -104,7 +105,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         }
         app = create_app(
             database=database,
-            keys=ApiKeys.load(config.data),
+            keys=ApiKeys(config.data),
             changes=hub,
             bench=Benches(controls),
             now_ms=_now_ms,
@@ -137,10 +138,10 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
 
 def _first_api_key(data: Path) -> str | None:
     """Make a key for a hub that has none; it can be shown this once."""
-    if ApiKeys.load(data):
+    if ApiKeys(data):
         return None
     key = generate_key()
-    add_key(data, key)
+    add_key(data, key, "first")
     return key
 
 

@@ -167,7 +167,7 @@ def api_key(data: Path) -> str:
     path = data / _KEY_FILE
     if path.exists():
         key = path.read_text("ascii").strip()
-        if ApiKeys.load(data).accept(key):
+        if ApiKeys(data).accept(key):
             return key
     key = generate_key()
     new = path.with_suffix(".new")
@@ -175,5 +175,5 @@ def api_key(data: Path) -> str:
     with os.fdopen(fd, "w", encoding="ascii") as file:
         file.write(key + "\n")
     new.replace(path)
-    add_key(data, key)
+    add_key(data, key, "demo")
     return key

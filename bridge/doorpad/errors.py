@@ -2,8 +2,8 @@
 
 DoorpadError
 ├── BenchUnavailable
-├── store: DataFolderUnusable, DataFolderInUse, DatabaseDamaged
-└── api:   ApiKeysDamaged, ApiError, PortInUse
+├── store: DataFolderUnusable, DataFolderInUse, DatabaseDamaged, NoAuditLog
+└── api:   ApiKeysDamaged, KeyNameUnusable, NoSuchKey, ApiError, PortInUse
 
 Messages are read by people and end up in logs: never a PIN or an API key in one.
 """

@@ -20,6 +20,9 @@ from doorpad_fw import pins
 # Of each buffer: what comes while an erase stops everything, and a window of replies.
 _UART_BYTES = const(4096)
 _UART_CREDIT_BYTES = const(3584)  # what a host may have under way; the rest is for what is read late
+_BAUD_MIN = const(9600)
+_BAUD_MAX = const(921_600)
+_CONSOLE_BAUD = const(115_200)  # the prompt's, in a stock image
 _CONSOLE_RING_BYTES = const(260)  # MICROPY_HW_STDIN_RINGBUF of the port
 _CONSOLE_CREDIT_BYTES = const(200)
 _PIECE_BYTES = const(96)
@@ -47,9 +50,10 @@ class UartLine:
     """UART1 or 2. `overruns`: how often the receive buffer was found full, so that bytes may be lost."""
 
     def __init__(self, settings):
+        self.baud = settings["baud"]  # at the start
         self._uart = UART(
             pins.LINK_UART,
-            settings["baud"],
+            self.baud,
             tx=pins.LINK_TX,
             rx=pins.LINK_RX,
             rxbuf=_UART_BYTES,
@@ -71,12 +75,23 @@ class UartLine:
     async def write(self, data):
         self._uart.write(data)
 
+    def can_run_at(self, baud):
+        return _BAUD_MIN <= baud <= _BAUD_MAX
+
+    async def run_at(self, baud):
+        """Change the speed once what was written has left. What comes meanwhile is lost."""
+        while not self._uart.txdone():
+            await asyncio.sleep_ms(1)
+        self._uart.init(baud)
+        self._uart.irq(_woken, UART.IRQ_RXIDLE)
+
 
 class ConsoleLine:
     """UART0. Bytes of the host interrupt nothing any more, for 03 stands in many a frame."""
 
     def __init__(self):
         kbd_intr(-1)
+        self.baud = _CONSOLE_BAUD
         self._reader = asyncio.StreamReader(stdin.buffer)
         self._ready = select.poll()
         self._ready.register(stdin.buffer, select.POLLIN)
@@ -105,6 +120,9 @@ class ConsoleLine:
                 break
             got = stdin.buffer.readinto(self._byte)
         return size
+
+    def can_run_at(self, baud):
+        return False  # the speed is the prompt's
 
     def _is_ready(self):
         for _ in self._ready.ipoll(0):

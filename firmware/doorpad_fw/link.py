@@ -27,6 +27,7 @@ class Link:
 
     def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve):
         self._line = line
+        self._speed = None  # speed.py, once a hub has asked for another one
         self._slots = slots
         self._journal = journal
         self._changed = asyncio.Event()
@@ -53,6 +54,8 @@ class Link:
                 gc.mem_free(),
                 self._line.overruns,
             ]
+        if op == messages.OP_SPEED:
+            return self._ask_speed(body), None
         if op != messages.OP_NEXT_KEY:
             return self._serve(maker, op, body)
         try:
@@ -63,6 +66,16 @@ class Link:
             return messages.INVALID, None
         self._session.following = self._identity.following
         return messages.OK, public
+
+    def _ask_speed(self, body):
+        if self._speed is None:
+            from doorpad_fw.speed import Speed  # here: most keypads are never asked, and their heap is small
+
+            self._speed = Speed(self._line, self._counted)
+        return self._speed.ask(body)
+
+    def _counted(self):
+        return self._bytes_in, self._session.intact, self._session.opened
 
     def _key_proven(self):
         key_change.finish(self._identity)
@@ -87,6 +100,8 @@ class Link:
             last_ms = now_ms
             self._bytes_in = self._bytes_in + size & _COUNT_MASK
             await self._send(out)
+            if self._speed is not None and self._speed.asked:
+                await self._speed.change()
 
     async def _hint(self):
         while True:

@@ -17,9 +17,10 @@ _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
 _PAGES_MAX = const(32)  # digests in a reply: more would need a larger piece of a full heap than may be there
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
-_FLAGS_OF_HOST = (
-    messages.MANAGED | messages.ENABLED | messages.TIME_BOUND | messages.SINGLE_USE | messages.DURESS
-)
+_FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE | messages.DURESS
+_OP_ID_BYTES = const(8)
+_OP_ID_MAX = 0xFFFF_FFFF_FFFF_FFFF
+_CODE_ID_BYTES = const(16)
 
 
 class Operations:
@@ -104,27 +105,36 @@ class Operations:
         return messages.OK, None
 
     def _put(self, maker, body):
+        op_id, code_ids, puts = body
+        if len(op_id) != _OP_ID_BYTES or len(code_ids) != _CODE_ID_BYTES * len(puts):
+            return messages.INVALID, None
+        operation = int.from_bytes(op_id, "big")
         results = []
-        for if_version, number, pin, from_unix, until_unix, flags, op_id, access_code_id in body:
+        number = 0
+        for place, (if_version, step, pin, from_unix, until_unix, flags) in enumerate(puts):
+            number += step
             from_s = until_s = 0
-            if flags & messages.TIME_BOUND:
+            if from_unix is not None or until_unix is not None:
                 from_s = from_unix - messages.UNIX_OF_2000
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
-                not 1 <= number <= SLOTS_MAX
+                step < 1
+                or not 1 <= number <= SLOTS_MAX
                 or not isinstance(pin, bytes)
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
                 or not 0 <= from_s <= until_s
-                or len(op_id) != 8
-                or len(access_code_id) != 16
             ):
                 results.append((number, messages.INVALID, 0))
             elif self._door.is_master(pin):
                 results.append((number, messages.DUPLICATE, 0))
             else:
-                slot = Slot(number, 0, flags, from_s, until_s, maker, op_id, access_code_id, pin)
+                if from_unix is not None:
+                    flags |= messages.TIME_BOUND
+                own_id = (operation + place & _OP_ID_MAX).to_bytes(_OP_ID_BYTES, "big")
+                code_id = code_ids[place * _CODE_ID_BYTES : (place + 1) * _CODE_ID_BYTES]
+                slot = Slot(number, 0, flags, from_s, until_s, maker, own_id, code_id, pin)
                 results.append((number,) + self._slots.put(if_version, slot))
         return messages.OK, results
 

@@ -81,6 +81,8 @@ class DeviceSession:
         self._inner = bytearray(frame.MTU_BYTES)
         self._hint_counter = 0
         self.forged = 0  # intact frames whose tag or proof was wrong
+        self.intact = 0  # frames from a host that were none of noise
+        self.opened = 0  # requests among them that the session's key opened
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +103,7 @@ class DeviceSession:
         for header, body in self._splitter.feed(data):
             if header.from_device:
                 continue  # our own echo, or another keypad
+            self.intact += 1
             answer: bytes | bytearray = b""
             if header.kind == frame.HELLO:
                 answer = self._on_hello(bytes(body))
@@ -194,6 +197,7 @@ class DeviceSession:
         if body is None:
             self.forged += 1
             return b""
+        self.opened += 1
         age = self._newest - header.counter
         if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):
             place = header.counter % WINDOW

@@ -159,6 +159,14 @@ class HostSession:
         """The newest bytes from the port that were no frame: what a boot loader or a prompt says there."""
         return self._splitter.unframed()
 
+    def set_pace(self, byte_us: int, now_ms: int) -> None:
+        """The line has changed its speed: a byte takes so long now, microseconds. What was sent before is lost."""
+        self._byte_us = byte_us
+        self._rto_ms = _RTO_MS_MIN
+        for flight in self._in_flight:
+            flight.sends = 0
+            flight.deadline_ms = now_ms
+
     @property
     def round_trip_ms(self) -> int:
         """The smoothed round trip, 0 before the first one."""

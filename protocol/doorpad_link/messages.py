@@ -7,6 +7,7 @@ Slot flags and statuses follow the Matter Door Lock cluster (0x0101) where it ha
 OP_STATE = 16
 OP_PING = 17
 OP_TIME = 18
+OP_SPEED = 19
 OP_DIGEST = 20
 OP_PUT = 21
 OP_DEL = 22

@@ -32,8 +32,8 @@ async def world(migrated: Path, tmp_path: Path) -> AsyncIterator[World]:
     shutil.copytree(migrated, tmp_path / "data")
     database = await Database.open(tmp_path / "data")
     key = generate_key()
-    add_key(tmp_path / "data", key)
-    world = World(database, key, ApiKeys.load(tmp_path / "data"))
+    add_key(tmp_path / "data", key, "test")
+    world = World(database, key, ApiKeys(tmp_path / "data"))
     await world.server.start()
     yield world
     await world.server.stop()

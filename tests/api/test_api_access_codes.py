@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from api_world import NOW_MS, NOW_S, World, check_refused
+from api_world import HUB, NOW_MS, NOW_S, World, check_refused
 from doorpad.api.pins import is_weak
 from doorpad.store.schema import CodeError, Event
 from seam import NULL, AsyncSeam, SeamHttpApiError, SeamHttpInvalidInputError, SeamHttpUnauthorizedError
@@ -373,6 +373,32 @@ async def test_attempt_follows_the_keypad_and_expires(
     (listed,) = (await http.get(f"/action_attempts/list?device_id={device_id}")).json()["action_attempts"]
     assert listed["result"]["access_code"]["status"] == "set"
     assert listed["error"] is None
+
+
+async def test_outcome_of_an_attempt_stays_when_the_code_is_changed_and_removed(
+    world: World, http: httpx.AsyncClient, device_id: str
+) -> None:
+    asked = {"device_id": device_id, "code": "4711"}
+    created = (await http.post("/access_codes/create", json=asked)).json()
+    named = {"access_code_id": created["access_code"]["access_code_id"]}
+    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", **named)
+    renamed = (await http.patch("/access_codes/update", json=named | {"name": "Ann"})).json()
+    world.now_ms += 1
+    changed = (await http.patch("/access_codes/update", json=named | {"code": "4712"})).json()
+
+    async def outcomes() -> list[str]:
+        shown = []
+        for reply in (created, renamed, changed):
+            id_ = reply["action_attempt"]["action_attempt_id"]
+            attempt = (await http.get("/action_attempts/get", params={"action_attempt_id": id_})).json()
+            shown.append(attempt["action_attempt"]["status"])
+        return shown
+
+    assert await outcomes() == ["success", "success", "pending"]
+    await http.delete("/access_codes/delete", params=named)
+    assert await outcomes() == ["success", "success", "pending"]
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    assert await outcomes() == ["success", "success", "error"]
 
 
 async def test_device_errors_are_inherited(world: World, seam: AsyncSeam) -> None:

@@ -103,7 +103,7 @@ async def test_device_that_is_left_alone_is_seen_by_its_own_paths_only(
 async def test_time_zone_is_reported_and_shown(
     world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str
 ) -> None:
-    assert (await http.get(f"/devices/get?device_id={device_id}")).json()["device"]["location"] is None
+    assert (await http.get(f"/devices/get?device_id={device_id}")).json()["device"]["location"] == {}
     zone = {"device_id": device_id, "ultraloq_metadata": {"time_zone": "Europe/Berlin"}}
     await seam.devices.report_provider_metadata(devices=[zone])
     assert (await seam.devices.get(device_id=device_id)).location.timezone == "Europe/Berlin"

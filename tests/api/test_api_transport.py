@@ -2,13 +2,11 @@
 
 import logging
 import socket
-from pathlib import Path
 
 import httpx
 import pytest
 from api_world import World, check_refused
 from doorpad.api.app import OPERATIONS
-from doorpad.api.keys import FILE_NAME, ApiKeys, ApiKeysDamaged, add_key, generate_key
 from doorpad.api.server import PortInUse, Server
 from doorpad.store.schema import Device
 
@@ -183,30 +181,6 @@ async def test_values_in_statements_are_kept_out_of_exceptions(world: World) -> 
     with pytest.raises(Exception, match="UNIQUE") as caught:
         await add_twice()
     assert "48291357" not in str(caught.value)
-
-
-def test_key_file_holds_digests_only_and_is_for_its_owner(tmp_path: Path) -> None:
-    assert not ApiKeys.load(tmp_path)
-    keys = [generate_key(), generate_key()]
-    for key in keys:
-        add_key(tmp_path, key)
-    path = tmp_path / FILE_NAME
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert all(key not in path.read_text() for key in keys)
-    loaded = ApiKeys.load(tmp_path)
-    assert loaded
-    assert all(loaded.accept(key) for key in keys)
-    assert not loaded.accept(generate_key())
-
-
-@pytest.mark.parametrize("line", ["", "seam_doorpad_x", "A" * 64, "é"])
-def test_damaged_key_file_names_its_line(tmp_path: Path, line: str) -> None:
-    add_key(tmp_path, generate_key())
-    with (tmp_path / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-    with pytest.raises(ApiKeysDamaged) as caught:
-        ApiKeys.load(tmp_path)
-    assert caught.value.line == 2
 
 
 def test_port_in_use_is_told_before_anything_starts() -> None:

@@ -375,7 +375,7 @@ async def test_webhook_that_cannot_be_is_refused(
 async def test_private_addresses_are_for_owners_who_allow_them(
     world: World, tmp_path: Path, receiver: Receiver, device_id: str
 ) -> None:
-    strict = World(world.database, world.key, ApiKeys.load(tmp_path / "data"), private_webhooks=False)
+    strict = World(world.database, world.key, ApiKeys(tmp_path / "data"), private_webhooks=False)
     await strict.server.start()
     headers = {"authorization": f"Bearer {world.key}"}
     async with httpx.AsyncClient(base_url=strict.server.url, headers=headers) as http:

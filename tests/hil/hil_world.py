@@ -221,27 +221,30 @@ class World:
 
     Args:
         timing: the table `[timing]` of the configuration.
+        settings: further lines for each keypad of the configuration.
         options: further ones of `doorpad emulate`.
     """
 
-    def __init__(self, folder: Path, *options: str, keypads: int = 1, timing: str = "") -> None:
+    def __init__(
+        self, folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
+    ) -> None:
         self.data = folder / "data"
         self._log = folder / "stderr"
         arguments = ["emulate", "--data", str(self.data), "--keypads", str(keypads), "--json"]
         arguments += ["--strike-ms", "150", "--listen", "127.0.0.1:0", *options]
         self._commands = [Doorpad(arguments, self._log)]
         try:
-            self._start(timing)
+            self._start(timing, settings)
         except BaseException:
             self.abandon()
             raise
 
-    def _start(self, timing: str) -> None:
+    def _start(self, timing: str, settings: str) -> None:
         ready = self._commands[0].ready()
         self.config = Path(ready["config"])
-        text = self.config.read_text()
-        head, first, rest = text.partition("[[keypad]]")
-        self.config.write_text(f"{head}[timing]\n{timing}\n\n{first}{rest}")
+        head, *keypads = self.config.read_text().split("[[keypad]]\n")
+        parts = [f"{head}[timing]\n{timing}\n\n", *(f"{settings}\n{keypad}" for keypad in keypads)]
+        self.config.write_text("[[keypad]]\n".join(parts))
         self.bridge = self.launch()
         told = self.bridge.ready()
         self.api_key = told["api_key"]
@@ -339,9 +342,11 @@ class World:
 
 
 @contextmanager
-def running(folder: Path, *options: str, keypads: int = 1, timing: str = "") -> Iterator[World]:
+def running(
+    folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
+) -> Iterator[World]:
     """A world for as long as the block lasts."""
-    world = World(folder, *options, keypads=keypads, timing=timing)
+    world = World(folder, *options, keypads=keypads, timing=timing, settings=settings)
     try:
         yield world
         world.close()

@@ -25,7 +25,7 @@ def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
 
 KNOWN = writes(1, 1)[0]  # the code that opens while the cable is bad
 
-# At a bit error rate of 1e-3 a frame of 14 slots never arrives; slots one by one do.
+# At a bit error rate of 1e-3 a frame of 26 slots never arrives; slots one by one do.
 CASES = [
     pytest.param(Faults(seed=1, flip=1e-6), 14, id="bit errors 1e-6, seed 1"),
     pytest.param(Faults(seed=2, flip=1e-4), 4, id="bit errors 1e-4, seed 2"),

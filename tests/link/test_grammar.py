@@ -29,7 +29,7 @@ from link_world import handshake as open_session
 VECTORS = Path(__file__).parents[2] / "protocol" / "vectors"
 WAIT_S = 60.0
 ID8, ID16 = bytes(range(8)), bytes(range(16))
-PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 35, ID8, ID16]
+PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 3]
 RECORD = [7, 300, 35, b"1234", 1_760_000_000, 1_760_003_600, ID8, ID16, 1]
 CLEARED = [8, 301, 0, None, None, None, None, None, 0]
 ENTRY = [1, None, 999, 3, 1, 0, 0, bytes(16), 1, 70_000]
@@ -44,7 +44,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "auth": ([ID16], [((0,), ID8)]),
     "auth-r": (
         [0, 1024, 4, 3584, 4096, 4, 12, "0.1.0", 1],
-        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 0, 4097, 3, 13, b"0", 0])],
+        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 135, 4097, 3, 13, b"0", 0])],
     ),
     "hint": ([300, 70_000], [((0,), None), ((1,), -1)]),
     "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
@@ -62,11 +62,13 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "time-request": ([18, [1_760_000_000, 0]], [((1, 0), 946_684_799), ((1, 1), 1000)]),
     "time-reply": ([18, 10, 1_760_000_000], [((1,), 0), ((2,), None)]),
     "put-request": (
-        [21, [PUT, PUT]],
+        [21, [ID8, 2 * ID16, [PUT, PUT]]],
         [
-            *(((1, 1, place), wrong) for place, wrong in enumerate([-1, 0, b"123", 1, -1, None, ID16, ID8])),
-            ((1,), []),
-            ((1, 0, 2), b"1234567890123"),
+            *(((1, 2, 1, place), wrong) for place, wrong in enumerate([-1, 0, b"123", 1, -1, 32])),
+            ((1, 0), ID16),
+            ((1, 1), ID8),
+            ((1, 2), []),
+            ((1, 2, 0, 2), b"1234567890123"),
         ],
     ),
     "put-reply": ([21, 0, [[7, 0, 300], [8, 3, 299]]], [((2, 1, 1), 7), ((2, 1, 2), None), ((2, 0), 300)]),
@@ -107,6 +109,8 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     ),
     "statistics-request": ([50, None], [((0,), 51)]),
     "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0]], [((1,), 1), ((2, 3), -1), ((2, 5), None)]),
+    "speed-request": ([19, [921_600]], [((1,), 921_600), ((1, 0), None)]),
+    "speed-reply": ([19, 0, None], [((1,), 1), ((2,), 921_600)]),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -233,6 +237,7 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     public = x25519.public(bytes(range(32)))
     status, _ = await connection.request(messages.OP_NEXT_KEY, [b"nexthost", public])
     assert status == messages.OK
+    assert await connection.request(messages.OP_SPEED, [115_200]) == (messages.OK, None)
     assert await connection.request(77, None) == (messages.UNSUPPORTED, None)
 
 

@@ -88,14 +88,14 @@ def test_session_opens_and_tells_who_is_there(keypad: Keypad):
 def test_code_is_put_once_and_never_over_a_version_that_was_not_seen(keypad: Keypad):
     with keypad.client() as client:
         before = client.request(STATE, None)[1][2]
-        put = [0, 10, b"482913", None, None, FLAGS, ONE, CODE_ID]
-        assert client.request(PUT, [put]) == (messages.OK, [[10, messages.OK, before + 1]])
+        put = [ONE, CODE_ID, [[0, 10, b"482913", None, None, FLAGS]]]
+        assert client.request(PUT, put) == (messages.OK, [[10, messages.OK, before + 1]])
         assert client.repeat() == client.last[1], "a repeated request has the same answer, bit for bit"
-        assert client.request(PUT, [put]) == (messages.OK, [[10, messages.ALREADY, before + 1]])
-        other = [0, 10, b"736450", None, None, FLAGS, TWO, CODE_ID]
-        assert client.request(PUT, [other]) == (messages.OK, [[10, messages.CONFLICT, before + 1]])
-        elsewhere = [0, 11, b"482913", None, None, FLAGS, TWO, CODE_ID]
-        assert client.request(PUT, [elsewhere]) == (messages.OK, [[11, messages.DUPLICATE, 10]])
+        assert client.request(PUT, put) == (messages.OK, [[10, messages.ALREADY, before + 1]])
+        other = [TWO, CODE_ID, [[0, 10, b"736450", None, None, FLAGS]]]
+        assert client.request(PUT, other) == (messages.OK, [[10, messages.CONFLICT, before + 1]])
+        elsewhere = [TWO, CODE_ID, [[0, 11, b"482913", None, None, FLAGS]]]
+        assert client.request(PUT, elsewhere) == (messages.OK, [[11, messages.DUPLICATE, 10]])
         status, [_, generation, following, slots] = client.request(SINCE, [before, 1, True])
         assert (status, generation, following) == (messages.OK, before + 1, None)
         assert slots == [
@@ -106,8 +106,8 @@ def test_code_is_put_once_and_never_over_a_version_that_was_not_seen(keypad: Key
 async def test_opened_door_is_hinted_at_and_stands_in_the_journal_once(keypad: Keypad):
     with keypad.client() as client:
         version = client.request(STATE, None)[1][2] + 1
-        put = [0, 20, b"591024", None, None, FLAGS, b"operatn3", CODE_ID]
-        assert client.request(PUT, [put]) == (messages.OK, [[20, messages.OK, version]])
+        put = [b"operatn3", CODE_ID, [[0, 20, b"591024", None, None, FLAGS]]]
+        assert client.request(PUT, put) == (messages.OK, [[20, messages.OK, version]])
         head = client.request(STATE, None)[1][7]
         client.hints.clear()
         await keypad.bench.request(press="591024#")

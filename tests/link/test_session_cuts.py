@@ -85,19 +85,19 @@ class World:
     def put(self) -> int:
         op_id = self.op_id()
         code = b"%08d" % int.from_bytes(op_id, "big")
-        body = [[self._version, SLOT, code, None, None, FLAGS, op_id, CODE_ID]]
+        body = [op_id, CODE_ID, [[self._version, SLOT, code, None, None, FLAGS]]]
         [[_, status, self._version]] = self.again(messages.OP_PUT, body)
         assert status in (messages.OK, messages.ALREADY)
         assert self.keypad.ask("table")[2] == [[SLOT, self._version, FLAGS, code.decode(), op_id.hex(), 1]]
         return 1
 
     def conflict(self) -> int:
-        body = [[self._version + 1, SLOT, b"4711", None, None, FLAGS, self.op_id(), CODE_ID]]
+        body = [self.op_id(), CODE_ID, [[self._version + 1, SLOT, b"4711", None, None, FLAGS]]]
         assert self.again(messages.OP_PUT, body) == [[SLOT, messages.CONFLICT, self._version]]
         return 0
 
     def delete(self) -> int:
-        put = [[0, SLOT + 1, b"4711", None, None, FLAGS, self.op_id(), CODE_ID]]
+        put = [self.op_id(), CODE_ID, [[0, SLOT + 1, b"4711", None, None, FLAGS]]]
         [[_, _, version]] = self.again(messages.OP_PUT, put)
         [[_, status, _]] = self.again(messages.OP_DEL, [[version, SLOT + 1, self.op_id()]])
         assert status in (messages.OK, messages.ALREADY)

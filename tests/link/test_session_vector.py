@@ -34,8 +34,8 @@ WINDOW = [1_760_000_000, 1_760_003_600]
 RECORD = [7, 301, 35, b"482913", *WINDOW, ID, CODE_ID, MAKER]
 # What a hub asks in the second session, and what the keypad answers: (name, operation, arguments, status, result).
 ASKED: list[tuple[str, int, Any, int, Any]] = [
-    ("PUT", 21, [[0, 7, b"482913", *WINDOW, 35, ID, CODE_ID]], 0, [[7, 0, 301]]),
-    ("PUT conflict", 21, [[0, 7, b"736450", None, None, 3, OTHER_ID, CODE_ID]], 0, [[7, 3, 301]]),
+    ("PUT", 21, [ID, CODE_ID, [[0, 7, b"482913", *WINDOW, 3]]], 0, [[7, 0, 301]]),
+    ("PUT conflict", 21, [OTHER_ID, CODE_ID, [[0, 7, b"736450", None, None, 3]]], 0, [[7, 3, 301]]),
     ("SINCE", 24, [300, 1, True], 0, [EPOCH, 301, None, [RECORD]]),
     (
         "EVENTS",

@@ -28,6 +28,11 @@ CUTS = st.tuples(st.integers(1, 3), st.sampled_from(["nothing", "half", "all"]))
 FLAGS = messages.MANAGED | messages.ENABLED
 CODE_ID = bytes(range(16))
 
+
+def _put_body(version: int, slot: int, op_id: bytes, pin: bytes) -> list[Any]:
+    return [op_id, CODE_ID, [[version, slot, pin, None, None, FLAGS]]]
+
+
 Table = dict[int, tuple[int, bytes, bytes, int]]  # slot -> version, PIN, operation id, maker
 
 
@@ -78,7 +83,7 @@ class TwoHubs(RuleBasedStateMachine):
     def put(self, which: int, slot: int, pin: bytes, fault: str, cut: tuple[int, str]) -> None:
         self.number += 1
         op_id = self.number.to_bytes(8, "big")
-        fields = [self.known[which].get(slot, 0), slot, pin, None, None, FLAGS, op_id, CODE_ID]
+        fields = [self.known[which].get(slot, 0), slot, op_id, pin]
         self._write(which, messages.OP_PUT, fields, fault, cut)
 
     @rule(which=HUBS, slot=SLOTS, fault=FAULTS, cut=CUTS)
@@ -147,7 +152,7 @@ class TwoHubs(RuleBasedStateMachine):
     def _expected(self, which: int, op: int, fields: list[Any]) -> tuple[int, Table]:
         """The status of a write, and the table after it."""
         version, slot = fields[:2]
-        op_id = fields[6] if op == messages.OP_PUT else fields[2]
+        op_id = fields[2]
         held = self.table.get(slot)
         after = dict(self.table)
         if op == messages.OP_DEL:
@@ -161,11 +166,11 @@ class TwoHubs(RuleBasedStateMachine):
             return messages.ALREADY, after
         if version != (held[0] if held else 0):
             return messages.CONFLICT, after
-        if self._holder(fields[2]) not in (None, slot):
+        if self._holder(fields[3]) not in (None, slot):
             return messages.DUPLICATE, after
         if held is None and len(self.table) >= CAPACITY:
             return messages.NO_SPACE, after
-        after[slot] = (self.generation + 1, fields[2], op_id, which + 1)
+        after[slot] = (self.generation + 1, fields[3], op_id, which + 1)
         return messages.OK, after
 
     def _write(self, which: int, op: int, fields: list[Any], fault: str, cut: tuple[int, str]) -> None:
@@ -192,7 +197,8 @@ class TwoHubs(RuleBasedStateMachine):
         cuts = self.line.power_cuts
         self.line.cable = cable
         try:
-            answered, result = self.hubs[which].ask(op, [fields])
+            body = [fields] if op == messages.OP_DEL else _put_body(*fields)
+            answered, result = self.hubs[which].ask(op, body)
         except Gone:
             assert fault in ("no request arrives", "no reply arrives") or self.line.power_cuts > cuts
             happened = fault == "no reply arrives"

@@ -11,6 +11,17 @@ GROUP = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
 
 
+def _leaves(group, *above):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, *above, name)
+        else:
+            yield (*above, name), command
+
+
+LEAVES = sorted(_leaves(GROUP), key=lambda leaf: leaf[0])
+
+
 def _help(*command: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "doorpad", *command, "--help"],
@@ -30,14 +41,14 @@ def test_help_names_every_command():
         assert f" {command} " in text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_tells_of_every_option(name):
-    text = _help(name)
-    for parameter in GROUP.commands[name].params:
+@pytest.mark.parametrize(("names", "command"), LEAVES, ids=[" ".join(names) for names, _ in LEAVES])
+def test_help_of_a_command_tells_of_every_option(names, command):
+    text = _help(*names)
+    for parameter in command.params:
         if parameter.hidden or parameter.name == "help":
             continue
         for option in parameter.opts:
             assert option in text
         assert parameter.help, f"{parameter.name} has no words"
         assert parameter.help.split(".")[0] in " ".join(text.replace("│", " ").split()), parameter.name
-    assert "Example: doorpad " + name in text
+    assert "Example: doorpad " + " ".join(names) in text

@@ -22,7 +22,7 @@ def test_least_configuration_has_its_defaults(tmp_path):
     assert (loaded.data, loaded.host, loaded.port) == (tmp_path / "state", "127.0.0.1", 8117)
     [keypad] = loaded.keypads
     assert (keypad.serial, keypad.name, keypad.port) == ("0123456789abcdef", "Door", "/dev/ttyUSB0")
-    assert (keypad.baud, keypad.control) == (115_200, None)
+    assert (keypad.baud, keypad.max_baud, keypad.control) == (115_200, None, None)
 
 
 def test_every_setting_is_taken(tmp_path):
@@ -30,14 +30,17 @@ def test_every_setting_is_taken(tmp_path):
         'data = "/var/lib/doorpad"\nlisten = "[::1]:0"\n'
         'errors_vocabulary = "2026"\n[timing]\npoll_s = 1.5\n'
         + KEYPAD.format(serial="0" * 16)
-        + 'baud = 9600\ncontrol = "bench"\n'
+        + 'baud = 9600\nmax_baud = 57600\ncontrol = "bench"\n'
         + KEYPAD.format(serial="1" * 16)
     )
     loaded = _load(tmp_path, text)
     assert (loaded.data, loaded.host, loaded.port) == (Path("/var/lib/doorpad"), "[::1]", 0)
     assert loaded.timing.poll_s == 1.5
     assert loaded.errors_vocabulary == "2026"
-    assert [(keypad.baud, keypad.control) for keypad in loaded.keypads] == [(9600, "bench"), (115_200, None)]
+    assert [(keypad.baud, keypad.max_baud, keypad.control) for keypad in loaded.keypads] == [
+        (9600, 57_600, "bench"),
+        (115_200, None, None),
+    ]
 
 
 # What is wrong -> (the text, what the message must name beside the file).
@@ -74,6 +77,7 @@ MISTAKES = {
     ),
     "baud of zero": (GOOD + "baud = 0\n", ["baud", "0"]),
     "negative baud": (GOOD + "baud = -9600\n", ["baud", "-9600"]),
+    "max_baud of zero": (GOOD + "max_baud = 0\n", ["max_baud", "0"]),
     "baud is a text": (GOOD + 'baud = "fast"\n', ["baud", "str"]),
 }
 

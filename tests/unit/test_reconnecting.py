@@ -35,7 +35,7 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
 
     async def keep() -> None:
         database = await Database.open(folder)
-        keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, False, folder)
+        keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, folder)
         keeper = Keeper(database, keypad, Timing(), lambda: 1, lambda *_: None, lambda *_: None)
         await keeper.enrol()
         try:

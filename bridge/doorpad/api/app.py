@@ -1,6 +1,6 @@
 """The application: every path in one table, one way in and one way out."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,8 +26,9 @@ from doorpad.api.kept import KeptReplies
 from doorpad.api.keys import ApiKeys
 from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
+from doorpad.api.readers import check_question, without_secrets
 from doorpad.api.repeats import Repeats
-from doorpad.api.service import AnyOperation, Bench, Changes, Service
+from doorpad.api.service import READ, AnyOperation, Bench, Changes, Service
 from doorpad.api.vocabulary import Vocabulary, in_vocabulary
 from doorpad.events.log import EventFeed
 from doorpad.store.database import Database
@@ -79,10 +80,14 @@ def create_app(
     repeats = Repeats(now_ms)
     kept = KeptReplies(database)
     routes = {
-        operation.path: Route(operation.verbs, _answer(operation, service, repeats, kept, errors_vocabulary))
+        operation.path: Route(
+            operation.verbs,
+            _answer(operation, service, repeats, kept, errors_vocabulary),
+            changes=operation.verbs != READ,
+        )
         for operation in OPERATIONS
     }
-    return Gate(routes | about.routes(OPERATIONS, database), keys)
+    return Gate(routes | about.routes(OPERATIONS, database), keys, now_ms)
 
 
 def _answer(
@@ -90,6 +95,8 @@ def _answer(
 ) -> Callable[[Asked], Awaitable[bytes]]:
     async def run(asked: Asked) -> dict[str, Any]:
         params = decode(operation.params, asked.query, asked.body)
+        if asked.read_only:
+            check_question(params)
         reply = {**in_vocabulary(vocabulary, await operation.run(service, params)), "ok": True}
         pagination = reply.get("pagination")
         if isinstance(pagination, Pagination):
@@ -100,20 +107,24 @@ def _answer(
         if asked.verb in operation.once:
             said = b"\0".join((operation.path.encode(), asked.query, asked.body))
             return msgspec.json.encode(await repeats.once(said, lambda: run(asked)))
-        return msgspec.json.encode(await run(asked))
+        return _body(asked, await run(asked))
 
     async def answer_from_kept(asked: Asked) -> bytes:
         assert operation.lasts_until_ms is not None
-        question = (operation.path, asked.query, asked.body)
+        question = (operation.path, asked.query, asked.body, asked.read_only)
         now_ms = service.now_ms()
         body = kept.get(question, now_ms)
         if body is None:
             version = kept.version
             reply = await run(asked)
-            body = msgspec.json.encode(reply)
+            body = _body(asked, reply)
             # With an address of the next page it is for one client only: it has the name that it knows us by.
             if getattr(reply.get("pagination"), "next_page_url", None) is None:
                 kept.keep(question, body, version, now_ms, operation.lasts_until_ms(reply, now_ms))
         return body
 
     return answer if operation.lasts_until_ms is None else answer_from_kept
+
+
+def _body(asked: Asked, reply: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(without_secrets(reply) if asked.read_only else reply)

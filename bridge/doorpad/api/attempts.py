@@ -13,13 +13,18 @@ from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
-from doorpad.store.schema import AccessCode, ActionAttempt, Hub
+from doorpad.store.schema import AccessCode, ActionAttempt, Event, Hub
 from doorpad.store.status import on_keypad
 
 ActionType = Literal[
     "CREATE_ACCESS_CODE", "UPDATE_ACCESS_CODE", "DELETE_ACCESS_CODE", "SIMULATE_KEYPAD_CODE_ENTRY"
 ]
 
+_ANNOUNCEMENTS = (
+    "access_code.scheduled_on_device",
+    "access_code.set_on_device",
+    "access_code.unmanaged.converted_to_managed",
+)
 _EXPIRES_MS = 600_000  # as upstream
 _LIST_DEFAULT = 500
 
@@ -69,15 +74,21 @@ def begin_attempt(
 
 
 def begin_code_attempt(
-    session: AsyncSession, action_type: ActionType, code: AccessCode, now_ms: int
+    session: AsyncSession,
+    action_type: ActionType,
+    code: AccessCode,
+    now_ms: int,
+    *,
+    is_done: bool = False,
 ) -> ActionAttempt:
-    """A new attempt about a code, whose outcome is what becomes of the code."""
+    """A new attempt about a code, whose outcome is what becomes of the code, unless it is known already."""
     return begin_attempt(
         session,
         action_type,
         device_id=code.device_id,
         access_code_id=code.access_code_id,
         now_ms=now_ms,
+        finished="success" if is_done else None,
     )
 
 
@@ -104,11 +115,19 @@ async def attempt_object(
             "message": attempt.error_message or "The action failed.",
         }
         return made
-    made.result = (
-        {} if attempt.finished == "success" else await _derived_result(session, hub, attempt, now_ms)
-    )
+    code = await session.get(AccessCode, attempt.access_code_id) if attempt.access_code_id else None
+    if code is not None:
+        made.result = await _result(session, hub, attempt, code, now_ms)
+    elif attempt.finished == "success":
+        made.result = {}
     if made.result is not None:
         made.status = "success"
+    elif code is not None and code.state == "deleted":
+        made.status = "error"
+        made.error = {
+            "type": "uncategorized_error",
+            "message": "The code was removed before the keypad had it.",
+        }
     elif now_ms - attempt.created_at_ms >= _EXPIRES_MS:
         made.status = "error"
         made.error = {
@@ -118,22 +137,37 @@ async def attempt_object(
     return made
 
 
-async def _derived_result(
-    session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
+async def _result(
+    session: AsyncSession, hub: Hub, attempt: ActionAttempt, code: AccessCode, now_ms: int
 ) -> dict[str, Any] | None:
     """The result of an attempt about a code, or None while the keypad does not match it."""
-    code = await session.get(AccessCode, attempt.access_code_id)
-    if code is None:
-        return None
     if attempt.action_type == "DELETE_ACCESS_CODE":
         return {} if code.state == "deleted" else None
     if not code.managed:
         return None
     (rows,) = await code_rows(session, [code])
-    # What was announced stays done, also when the code has been taken off again since.
-    if code.announced is None and not on_keypad(code, rows.slot):
-        return None
-    return {"access_code": access_code_object(hub, rows, now_ms)}
+    if (
+        attempt.finished == "success"
+        or code.announced is not None
+        or on_keypad(code, rows.slot)
+        or await _was_announced(session, attempt)
+    ):
+        return {"access_code": access_code_object(hub, rows, now_ms)}
+    return None
+
+
+async def _was_announced(session: AsyncSession, attempt: ActionAttempt) -> bool:
+    """Whether the keypad has held the code since: that stays done when the code changes or goes later."""
+    told = await session.scalar(
+        select(Event.seq)
+        .where(
+            Event.access_code_id == attempt.access_code_id,
+            Event.event_type.in_(_ANNOUNCEMENTS),
+            Event.created_at_ms >= attempt.created_at_ms,
+        )
+        .limit(1)
+    )
+    return told is not None
 
 
 async def _get(service: Service, params: GetParams) -> Reply:

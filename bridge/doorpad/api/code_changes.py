@@ -129,7 +129,8 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             for_keypad = await change_code(session, code, params, now_ms)
             if for_keypad:
                 params.refuse_offline(await device_or_404(session, UUID(code.device_id)))
-            attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms)
+            is_done = not for_keypad and code.announced is not None
+            attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)
         if for_keypad:
             service.changes.wake(code.device_id)
             await watch.until_finished(attempt)

@@ -22,7 +22,10 @@ _LINK_ERRORS = {
 
 
 class LocationObject(msgspec.Struct):
-    timezone: str
+    """Empty where nothing is known: strict clients of 2026 refuse null. Its one fact has an old and a new name."""
+
+    timezone: str | UnsetType = UNSET
+    time_zone: str | UnsetType = UNSET
 
 
 class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
@@ -36,7 +39,7 @@ class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
     is_managed: bool = False
     capabilities_supported: tuple[str, ...] = ("access_code",)
     properties: dict[str, Any]
-    location: LocationObject | None
+    location: LocationObject
     custom_metadata: dict[str, str | bool]
     errors: list[ErrorObject]
     warnings: list[WarningObject] = []
@@ -68,7 +71,7 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     device_manufacturer: dict[str, str]
     device_provider: dict[str, str]
     properties: dict[str, Any]
-    location: LocationObject | None
+    location: LocationObject
     custom_metadata: dict[str, str | bool]
     space_ids: list[str] = []
     errors: list[ErrorObject]
@@ -137,8 +140,9 @@ def shown_name(device: Device) -> str:
     return device.nickname or device.name
 
 
-def _location(device: Device) -> LocationObject | None:
-    return None if device.time_zone is None else LocationObject(device.time_zone)
+def _location(device: Device) -> LocationObject:
+    known = UNSET if device.time_zone is None else device.time_zone
+    return LocationObject(timezone=known, time_zone=known)
 
 
 def device_errors(device: Device) -> list[ErrorObject]:

@@ -14,7 +14,7 @@ class ApiError(DoorpadError):
     """An answer other than 200.
 
     `fields` (parameter name to findings) becomes `validation_errors`, in the shape of zod's `format()`;
-    the name "" stands for the request as a whole.
+    the name "" stands for the request as a whole. `retry_after_s` becomes the header of that name.
     """
 
     next_step: ClassVar[NextStep] = NextStep.CHANGE_REQUEST
@@ -27,8 +27,10 @@ class ApiError(DoorpadError):
         *,
         data: Mapping[str, Any] | None = None,
         fields: Mapping[str, Sequence[str]] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         self.status, self.type, self.message = status, type_, message
+        self.retry_after_s = retry_after_s
         self.data, self.fields = data or {}, fields
         super().__init__(message)
 
@@ -73,6 +75,22 @@ def not_found(kind: str, id_: UUID | str | None = None) -> ApiError:
 
 def unauthorized() -> ApiError:
     return ApiError(401, "unauthorized", "a valid API key is needed: Authorization: Bearer seam_doorpad_…")
+
+
+def forbidden(message: str) -> ApiError:
+    """403: the API key is good, and does not allow this."""
+    return ApiError(403, "forbidden", message)
+
+
+def too_many_failures(wait_ms: int) -> ApiError:
+    """429: keys that are not accepted came too often."""
+    wait_s = -(-wait_ms // 1_000)
+    return ApiError(
+        429,
+        "too_many_requests",
+        f"too many requests without a valid API key; the next is looked at in {wait_s} s",
+        retry_after_s=wait_s,
+    )
 
 
 def duplicate(holder_id: str) -> ApiError:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Select, false, select
 
+from doorpad.api.conditions import error_object
 from doorpad.api.errors import invalid_field, invalid_request, not_found
 from doorpad.api.paging import page_limit, whole
 from doorpad.api.params import Ids, Text, Texts
@@ -24,6 +25,30 @@ _CODE_FIELD: dict[str, str | None] = {
     "access_code.scheduled_on_device": "",
     "access_code.set_on_device": "",
     "access_code.deleted": None,
+}
+
+# Of whom strict clients need to read, with these, what stood on them then: a list of errors and one of warnings.
+_STOOD_ON: dict[str, tuple[str, ...]] = {
+    "connected_account.disconnected": ("connected_account",),
+    **dict.fromkeys(
+        (
+            "device.connection_became_flaky",
+            "device.disconnected",
+            "device.error.subscription_required",
+            "device.unmanaged.disconnected",
+        ),
+        ("connected_account", "device"),
+    ),
+    **dict.fromkeys(
+        (
+            "access_code.delay_in_removing_from_device",
+            "access_code.delay_in_setting_on_device",
+            "access_code.failed_to_remove_from_device",
+            "access_code.failed_to_set_on_device",
+            "access_code.unmanaged.failed_to_convert_to_managed",
+        ),
+        ("connected_account", "device", "access_code"),
+    ),
 }
 
 
@@ -94,7 +119,11 @@ _FOREIGN = tuple(
 
 def event_object(hub: Hub, event: Event) -> dict[str, Any]:
     """The event as the API and webhooks show it."""
-    made: dict[str, Any] = dict(event.payload)
+    lists = _STOOD_ON.get(event.event_type, ())
+    made: dict[str, Any] = {f"{it}_{kind}": [] for it in lists for kind in ("errors", "warnings")}
+    made |= event.payload
+    if "device" in lists and "error_code" in event.payload:
+        made["device_errors"] = [error_object(event.payload["error_code"], event.occurred_at_ms)]
     if event.event_type in _CODE_FIELD:
         made["code"] = _CODE_FIELD[event.event_type]
     made |= {

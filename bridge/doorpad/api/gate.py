@@ -1,4 +1,4 @@
-"""What holds for every request: an id for it, an API key, a path that answers to its verb, one envelope.
+"""What holds for every request: an id, an API key that allows it, a path that answers to its verb, one envelope.
 
 It is an ASGI application of its own and not a web framework: all paths are fixed, each has one function, and what a
 framework does besides took longer than everything else that a read needs.
@@ -15,7 +15,9 @@ import msgspec
 
 from doorpad.api import errors
 from doorpad.api.errors import ApiError
-from doorpad.api.keys import ApiKeys
+from doorpad.api.failures import Failures
+from doorpad.api.keys import ApiKey, ApiKeys
+from doorpad.store.audit import Actor, acting
 
 BODY_BYTES_MAX = 1 << 20
 JSON = b"application/json"
@@ -36,13 +38,17 @@ class _HungUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. `query` is as it came, without the `?`; `base_url` is what the client reached the hub at."""
+    """One request. `query` is as it came, without the `?`; `base_url` is what the client reached the hub at.
+
+    `read_only`: it came with a key that must not see PINs.
+    """
 
     verb: str
     path: str
     query: bytes
     body: bytes
     base_url: str
+    read_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Route:
     answer: Callable[[Asked], Awaitable[bytes]]
     media_type: bytes = JSON
     public: bool = False  # needs no key
+    changes: bool = False  # needs a key that is not read-only
 
 
 class Gate:
@@ -61,24 +68,30 @@ class Gate:
     The key is looked at before the path: a stranger learns nothing, not even which paths exist.
     """
 
-    def __init__(self, routes: Mapping[str, Route], keys: ApiKeys) -> None:
+    def __init__(self, routes: Mapping[str, Route], keys: ApiKeys, now_ms: Callable[[], int]) -> None:
         self._routes = routes
         self._keys = keys
+        self._now_ms = now_ms
+        self._failures = Failures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         id_ = str(uuid4())
         request_id.set(id_)
-        status, media_type, allow = 200, JSON, b""
+        status, media_type, more = 200, JSON, []
         try:
             path = scope["path"]
             route = self._routes.get(path) or self._routes.get(_plain(path))
-            if (route is None or not route.public) and not self._keys.accept(_bearer(scope)):
-                raise errors.unauthorized()
+            key = None if route is not None and route.public else self._key(scope)
             if route is None:
                 raise errors.no_path()
             if scope["method"] not in route.verbs:
-                allow = ", ".join(route.verbs).encode()
+                more.append((b"allow", ", ".join(route.verbs).encode()))
                 raise errors.no_method()
+            read_only = key is not None and key.read_only
+            if read_only and route.changes:
+                raise errors.forbidden("this API key is read-only; a change needs another one")
+            if key is not None:
+                acting.set(Actor(key.key_id, key.name, id_, path, self._now_ms()))
             body = await route.answer(
                 Asked(
                     verb=scope["method"],
@@ -86,11 +99,14 @@ class Gate:
                     query=scope["query_string"],
                     body=await _body(receive),
                     base_url=_base_url(scope),
+                    read_only=read_only,
                 )
             )
             media_type = route.media_type
         except ApiError as error:
             status, body = error.status, msgspec.json.encode(error.envelope(id_))
+            if error.retry_after_s is not None:
+                more.append((b"retry-after", b"%d" % error.retry_after_s))
         except _HungUp:
             return
         except Exception:
@@ -102,11 +118,19 @@ class Gate:
             (b"content-type", media_type),
             (b"content-length", b"%d" % len(body)),
             (b"seam-request-id", id_.encode()),
+            *more,
         ]
-        if allow:
-            headers.append((b"allow", allow))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _key(self, scope: Scope) -> ApiKey:
+        """The key that a request came with. Raises ApiError 401, or 429 where that was answered too often."""
+        key = self._keys.accept(_bearer(scope))
+        if key is None:
+            address = scope["client"][0] if scope["client"] else ""
+            wait_ms = self._failures.count(address, self._now_ms())
+            raise errors.too_many_failures(wait_ms) if wait_ms else errors.unauthorized()
+        return key
 
 
 def _plain(path: str) -> str:

@@ -50,6 +50,7 @@ class WorkspaceObject(msgspec.Struct, kw_only=True):
     connect_partner_name: str | None = None
     connect_webview_customization: dict[str, Any] = {}
     is_publishable_key_auth_enabled: bool = False
+    organization_id: None = None  # strict clients of 2026 need it; an installation belongs to nobody else
 
 
 class ConnectedAccountObject(msgspec.Struct, kw_only=True):

@@ -12,8 +12,8 @@ from doorpad.store.database import Database
 _BYTES_MAX = 64 << 20  # of all together
 _REPLY_BYTES_MAX = 8 << 20  # a longer one would drive out too many others
 
-# Path, query, body: all that an answer is made from, besides database and clock.
-Question = tuple[str, bytes, bytes]
+# Path, query, body, and whether a read-only key asks: all that an answer is made from, besides database and clock.
+Question = tuple[str, bytes, bytes, bool]
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):

@@ -79,7 +79,7 @@ class Cable:
         self.line = line
         self._keypad: socket.socket | None = None
         self._far_end: socket.socket | None = None  # the keypad's own end: what lies there is unread
-        self._keypad_baud = line.baud
+        self.keypad_baud = line.baud
         self._is_overrunning = False
         self.overrun_bytes = 0  # lost because the keypad's receive buffer was full
         self.collided_bytes = 0
@@ -134,14 +134,14 @@ class Cable:
             self._far_end.close()
         self._keypad = keypad
         self._far_end = far_end
-        self._keypad_baud = self.line.baud
+        self.keypad_baud = self.line.baud
         self._to_keypad.clear()
         self._listen_to_keypad()
 
     def set_keypad_baud(self, baud: int) -> None:
         """The keypad's UART is at this speed from now on. On a cable without a pace no speed counts."""
         if self.line.baud is not None:
-            self._keypad_baud = baud
+            self.keypad_baud = baud
 
     def set(self, state: Plug, name: Path | None = None) -> None:
         """Plug in, pull, or cut the wires inside. Doing what is done already only calls off a cut to come.
@@ -202,7 +202,7 @@ class Cable:
         if not data:  # the keypad lost its power; whoever watches it connects the next one
             asyncio.get_running_loop().remove_reader(self._keypad)
         elif self.state is Plug.IN:
-            self._to_hub.put(data, self._keypad_baud)
+            self._to_hub.put(data, self.keypad_baud)
             if self._to_hub.is_full:
                 asyncio.get_running_loop().remove_reader(self._keypad)
 
@@ -242,7 +242,7 @@ class Cable:
             return
         if self.tap is not None:
             self.tap(data, False)
-        data = misread(data, baud, self._keypad_baud)
+        data = misread(data, baud, self.keypad_baud)
         if self._far_end is not None and self.line.receive_bytes is not None:
             room = max(self.line.receive_bytes - terminal.unread_bytes(self._far_end.fileno()), 0)
             lost = max(len(data) - room, 0)

@@ -7,9 +7,10 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 2, "power": "off" | "on"}                cut the power, or give it back
     {"id": 3, "program": "4711"}                    add a code with the master PIN, by keys
     {"id": 4, "unprogram": "4711"}                  delete one
-    {"id": 5, "about": true}                        -> serial, name, pid, cable, carried (bytes that have
-                                                    arrived at the keypad, and at the hub), overrun and
-                                                    collided (bytes that were lost so)
+    {"id": 5, "about": true}                        -> serial, name, pid, cable, baud (of the keypad's UART; null
+                                                    without a pace), carried (bytes that have arrived at the
+                                                    keypad, and at the hub), overrun and collided (bytes that
+                                                    were lost so)
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
@@ -153,6 +154,7 @@ class ControlServer:
                     "name": about.name,
                     "pid": self.keypad.pid,
                     "cable": self.keypad.cable.state.value,
+                    "baud": self.keypad.cable.keypad_baud,
                     "carried": self.keypad.cable.carried,
                     "overrun": self.keypad.cable.overrun_bytes,
                     "collided": self.keypad.cable.collided_bytes,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import termios
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,16 @@ from doorpad.link.port import open_port
 from doorpad.link.prompt import what_speaks
 
 _READ_BYTES = 4096
-_BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
+BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
 _UNSENT_BYTES_MAX = 1 << 16  # of a port that takes nothing; more than all repetitions of one frame
 
 
 def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _byte_us(baud: int) -> int:
+    return BITS_PER_BYTE * 1_000_000 // baud
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Connection:
             key.host_id,
             lambda offered: key.psk if offered == device_id else None,
             os.urandom,
-            _BITS_PER_BYTE * 1_000_000 // port.baudrate,
+            _byte_us(port.baudrate),
         )
         self._unsent = bytearray()
         self._bytes_in = 0
@@ -94,6 +99,27 @@ class Connection:
             self._session.retransmits,
             self._session.round_trip_ms,
         )
+
+    @property
+    def baud(self) -> int:
+        """The speed of the port."""
+        return int(self._port.baudrate)
+
+    def set_baud(self, baud: int) -> None:
+        """Change the speed of the port. What is under way then is lost.
+
+        Raises:
+            LinkDown: the session is over, or the port has gone with this.
+        """
+        if self._down is not None:
+            raise self._down
+        try:
+            self._port.baudrate = baud
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
+            self._end(PortGone(f"port {self._port.port} takes no speed of {baud}: {error}"))
+            raise self._down or NoSession("the session is over") from error
+        self._session.set_pace(_byte_us(baud), _now_ms())
+        self._after_session()
 
     @property
     def mtu_bytes(self) -> int:

@@ -4,24 +4,27 @@ Times are Unix seconds. Sources: protocol/README.md, "Operations".
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from doorpad_link import messages
+from doorpad_link import cbor, messages
 
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
 from doorpad.link.names import STATUS_NAMES
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
-PUTS_MAX = 14  # slots in the largest frame; a keypad with a smaller one takes fewer
+PUTS_MAX = 26  # slots in a frame: as many as the largest one takes of PINs with six digits
 DELETES_MAX = 32
-_PUT_BYTES = 66  # the most that a slot takes
 _DELETE_BYTES = 18
 _AROUND_BYTES = 26  # header, tag, CRC, and what stands around the list
+_AROUND_PUTS_BYTES = _AROUND_BYTES + 9 + 4  # operation id; head of the list, and of the access-code ids
+_CODE_ID_BYTES = 16
+_OP_IDS = 1 << 64
 _NO_CODE = bytes(16)
 
 
@@ -88,7 +91,7 @@ class JournalRecord:
 
 @dataclass(frozen=True, slots=True)
 class SlotWrite:
-    """One slot to be written. `if_version` 0: only if it is empty."""
+    """One slot to be written. `if_version` 0: only if it is empty. `op_id`: 8 bytes, of this one change."""
 
     slot: int
     if_version: int
@@ -101,9 +104,20 @@ class SlotWrite:
 
     @property
     def flags(self) -> int:
+        """As the keypad tells of them."""
         bound = messages.TIME_BOUND if self.from_s is not None else 0
         once = messages.SINGLE_USE if self.one_time else 0
         return messages.MANAGED | messages.ENABLED | bound | once
+
+    @property
+    def op_number(self) -> int:
+        return int.from_bytes(self.op_id, "big")
+
+
+def op_ids(count: int) -> list[bytes]:
+    """New operation ids that run on, as one frame needs them: only the first is sent."""
+    first = secrets.randbelow(_OP_IDS)
+    return [((first + place) % _OP_IDS).to_bytes(8, "big") for place in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,36 +321,69 @@ def _journal(value: object) -> JournalRecord:
 
 
 async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotResult]:
-    """Write slots, each by itself atomic; results in the same order. All frames that it takes are sent at once."""
-    items: list[list[object]] = [
-        [
+    """Write slots, each by itself atomic; results in the same order. All frames that it takes are sent at once.
+
+    A frame takes writes in order as long as their slots rise and their operation ids run on.
+    """
+    frames: list[_Puts] = []
+    for write in writes:
+        if not frames or not frames[-1].take(write):
+            frames.append(_Puts(connection.mtu_bytes - _AROUND_PUTS_BYTES, write))
+    answers = await asyncio.gather(*(_ask(connection, messages.OP_PUT, part.body) for part in frames))
+    return [
+        result
+        for part, answer in zip(frames, answers, strict=True)
+        for result in _results(answer, part.slots)
+    ]
+
+
+class _Puts:
+    """The body of one PUT, as it grows: a slot is told as the step from the one before it."""
+
+    def __init__(self, room_bytes: int, first: SlotWrite) -> None:
+        self.slots: list[int] = []
+        self._left_bytes = room_bytes
+        self._op_id = first.op_id
+        self._code_ids = b""
+        self._items: list[list[object]] = []
+        if not self.take(first):
+            raise ValueError("a slot does not fit the keypad's frames")
+
+    @property
+    def body(self) -> list[object]:
+        return [self._op_id, self._code_ids, self._items]
+
+    def take(self, write: SlotWrite) -> bool:
+        """Take one more, or leave it for another frame."""
+        step = write.slot - (self.slots[-1] if self.slots else 0)
+        next_op = (int.from_bytes(self._op_id, "big") + len(self._items)) % _OP_IDS
+        if len(self._items) == PUTS_MAX or step < 1 or write.op_number != next_op:
+            return False
+        flags = write.flags & ~messages.TIME_BOUND  # the window says it
+        item: list[object] = [
             write.if_version,
-            write.slot,
+            step,
             write.code.encode("ascii"),
             write.from_s,
             write.until_s,
-            write.flags,
-            write.op_id,
-            UUID(write.access_code_id).bytes,
+            flags,
         ]
-        for write in writes
-    ]
-    return await _of_slots(connection, messages.OP_PUT, items, _PUT_BYTES, PUTS_MAX)
+        size = len(cbor.encode(item)) + _CODE_ID_BYTES
+        if size > self._left_bytes:
+            return False
+        self._left_bytes -= size
+        self.slots.append(write.slot)
+        self._code_ids += UUID(write.access_code_id).bytes
+        self._items.append(item)
+        return True
 
 
 async def delete(connection: Connection, slots: Sequence[tuple[int, int, bytes]]) -> list[SlotResult]:
     """Clear slots, given as (slot, if_version, op_id). All frames that it takes are sent at once."""
     items: list[list[object]] = [[if_version, slot, op_id] for slot, if_version, op_id in slots]
-    return await _of_slots(connection, messages.OP_DEL, items, _DELETE_BYTES, DELETES_MAX)
-
-
-async def _of_slots(
-    connection: Connection, op: int, items: list[list[object]], item_bytes: int, at_most: int
-) -> list[SlotResult]:
-    """Ask for something of each slot, in as few frames as the keypad's size of frames allows."""
-    size = min((connection.mtu_bytes - _AROUND_BYTES) // item_bytes, at_most)
+    size = min((connection.mtu_bytes - _AROUND_BYTES) // _DELETE_BYTES, DELETES_MAX)
     frames = [items[start : start + size] for start in range(0, len(items), size)]
-    answers = await asyncio.gather(*(_ask(connection, op, part) for part in frames))
+    answers = await asyncio.gather(*(_ask(connection, messages.OP_DEL, part) for part in frames))
     return [
         result
         for part, answer in zip(frames, answers, strict=True)

@@ -9,7 +9,6 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -21,6 +20,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.store.audit import audit
 from doorpad.store.commits import Commits
 from doorpad.store.schema import Hub
 from doorpad.store.sqlite import open_engine
@@ -107,9 +107,12 @@ class Database:
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             yield session
 
-    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A session whose work is on disk after a clean exit; see `Commits.write`."""
-        return self._commits.write()
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is on disk after a clean exit, and in the audit log; see `Commits.write`."""
+        async with self._commits.write() as session:
+            audit(session)
+            yield session
 
     @property
     def after_commit(self) -> list[Callable[[AsyncSession], None]]:

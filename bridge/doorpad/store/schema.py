@@ -228,3 +228,23 @@ class Delivery(Base):
     device_id: Mapped[str | None] = mapped_column(_UUID)  # of the event: within a device the order is kept
     attempts: Mapped[int]
     next_at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class AuditEntry(Base):
+    """One change that an API key made: of what, and which fields. Append-only, as the event log."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    key_id: Mapped[str] = mapped_column(String)
+    key_name: Mapped[str] = mapped_column(String)  # as it was then
+    request_id: Mapped[str] = mapped_column(_UUID)
+    path: Mapped[str] = mapped_column(String)
+    did: Mapped[str] = mapped_column(String)  # audit.Did
+    subject: Mapped[str] = mapped_column(String)  # its name in the API
+    subject_id: Mapped[str] = mapped_column(_UUID, index=True)
+    fields: Mapped[list[str]] = mapped_column(JSON)  # that a change changed; never their values

@@ -164,10 +164,12 @@ class Converger:
                 write.from_s,
                 write.until_s,
                 write.access_code_id,
-                secrets.token_bytes(8),
+                op_id,
                 write.one_time,
             )
-            for write in writes
+            for write, op_id in zip(
+                sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True
+            )
         ]
         results = await operations.put(self.connection, sent)
         pairs = list(zip(sent, results, strict=True))

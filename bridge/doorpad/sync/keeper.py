@@ -19,6 +19,7 @@ from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusab
 from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
 from doorpad.link.rotation import open_session
+from doorpad.link.speed import HigherSpeed
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
 from doorpad.store.schema import Device, LinkState
@@ -48,6 +49,7 @@ class KeypadPort:
     name: str
     port: str
     baud: int
+    max_baud: int | None  # to be asked for once a session has opened
     simulated: bool
     keys: Path  # folder of the key files, keyring.py
 
@@ -83,6 +85,7 @@ class Keeper:
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
         self._backoff = Backoff()
+        self._higher_speed = HigherSpeed(keypad.max_baud)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
         self._in_step = False  # the present session has brought its keypad in step
@@ -130,13 +133,25 @@ class Keeper:
                 continue
             self._in_step = False
             try:
+                await self._raise_speed(connection)
                 await self._serve(connection, operations.capabilities(opened.capabilities), opened.boot_id)
             except LinkDown as reason:
                 lost = reason
+                if reason.port_there:
+                    self._higher_speed.lost(_now_s())
             finally:
                 connection.close()
             # One that did its work may be had again at once.
             await self._await_next(lost, 0 if self._in_step else began + self._backoff.next_s())
+
+    async def _raise_speed(self, connection: Connection) -> None:
+        if not await self._higher_speed.ask(connection, _now_s()):
+            log.warning(
+                "keypad %s: the line stays at %d baud; keypad, adapter or cable do not follow to %d",
+                self._keypad.serial,
+                connection.baud,
+                self._higher_speed.baud,
+            )
 
     async def _await_next(self, reason: LinkDown, due: float) -> None:
         """Tell why there is no session, and wait until the next attempt is due or what is wanted changes."""

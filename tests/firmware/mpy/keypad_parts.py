@@ -24,6 +24,11 @@ MASTER = b"99887766"
 STRIKE_MS = 3000
 
 
+def put_body(number, pin, version=0, op_id=b"op-id--1", flags=3, window=(None, None), code_id=NO_CODE):
+    """What a PUT of one slot asks with (protocol/README.md, section 4)."""
+    return [op_id, code_id, [[version, number, pin, window[0], window[1], flags]]]
+
+
 class Keypad:
     """`flash`: a former keypad's, to start from what it left. `master` None: no master PIN has been set."""
 

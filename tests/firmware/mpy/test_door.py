@@ -9,7 +9,7 @@ from doorpad_fw import health, pins
 from doorpad_link import messages
 
 from cases import cases, equal
-from keypad_parts import MASTER, Keypad
+from keypad_parts import MASTER, Keypad, put_body
 from ram_flash import PowerCut
 
 HEAP = "400K"
@@ -286,7 +286,7 @@ def test_one_time_code_that_flash_cannot_spend_opens_nothing():
 def test_put_that_comes_again_does_not_renew_a_spent_code():
     def play():
         keypad = Keypad()
-        put = [[0, 7, b"4711", None, None, ONCE, b"op-id--1", bytes(16)]]
+        put = put_body(7, b"4711", flags=ONCE)
         equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.OK, 1)]))
         keypad.enter("4711#")
         equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.ALREADY, 2)]))

@@ -6,7 +6,7 @@ from doorpad_fw import health
 from doorpad_link import cbor, messages
 
 from cases import equal
-from keypad_parts import MASTER, Keypad
+from keypad_parts import MASTER, Keypad, put_body
 
 HEAP = "400K"
 UNIX_OF_2000 = 946_684_800
@@ -25,7 +25,7 @@ def _ask(keypad, op, body):
 
 
 def _put(keypad, number, pin, version=0, op_id=b"op-id--1", flags=MANAGED, window=(None, None)):
-    body = [[version, number, pin, window[0], window[1], flags, op_id, CODE_ID]]
+    body = put_body(number, pin, version, op_id, flags, window, CODE_ID)
     status, [result] = _ask(keypad, messages.OP_PUT, body)
     equal(status, messages.OK)
     equal(result[0], number)
@@ -81,45 +81,83 @@ def test_full_table_has_no_space():
     equal(_put(keypad, 8, b"0815", 0, b"op-id--2"), [messages.NO_SPACE, 1])
 
 
-# (what is wrong, slot, PIN, flags, from, until, operation id, bytes of the access-code id)
+# (what is wrong, slot, PIN, flags, from, until)
 INVALID_PUTS = (
-    ("slot 0", 0, b"4711", MANAGED, None, None, b"op-id--1", 16),
-    ("slot beyond the last", 4097, b"4711", MANAGED, None, None, b"op-id--1", 16),
-    ("short PIN", 7, b"123", MANAGED, None, None, b"op-id--1", 16),
-    ("long PIN", 7, b"1234567890123", MANAGED, None, None, b"op-id--1", 16),
-    ("PIN that is a list", 7, [4, 7, 1, 1], MANAGED, None, None, b"op-id--1", 16),
-    ("PIN that is a text", 7, "4711", MANAGED, None, None, b"op-id--1", 16),
-    ("PIN with a letter", 7, b"12a4", MANAGED, None, None, b"op-id--1", 16),
-    ("flag of the keypad", 7, b"4711", MANAGED | 16, None, None, b"op-id--1", 16),
-    (
-        "a mark of the keypad",
-        7,
-        b"4711",
-        MANAGED | messages.SINGLE_USE | messages.SPENT,
-        None,
-        None,
-        b"op-id--1",
-        16,
-    ),
-    ("unknown flag", 7, b"4711", MANAGED | 128, None, None, b"op-id--1", 16),
-    ("end before start", 7, b"4711", BOUND, NOW_UNIX, NOW_UNIX - 1, b"op-id--1", 16),
-    ("start before 2000", 7, b"4711", BOUND, 0, NOW_UNIX, b"op-id--1", 16),
-    ("short operation id", 7, b"4711", MANAGED, None, None, b"op", 16),
-    ("short access-code id", 7, b"4711", MANAGED, None, None, b"op-id--1", 15),
+    ("slot 0", 0, b"4711", MANAGED, None, None),
+    ("slot beyond the last", 4097, b"4711", MANAGED, None, None),
+    ("slot before the first", -7, b"4711", MANAGED, None, None),
+    ("short PIN", 7, b"123", MANAGED, None, None),
+    ("long PIN", 7, b"1234567890123", MANAGED, None, None),
+    ("PIN that is a list", 7, [4, 7, 1, 1], MANAGED, None, None),
+    ("PIN that is a text", 7, "4711", MANAGED, None, None),
+    ("PIN with a letter", 7, b"12a4", MANAGED, None, None),
+    ("flag of the keypad", 7, b"4711", MANAGED | 16, None, None),
+    ("a window's flag, and no window", 7, b"4711", BOUND, None, None),
+    ("a mark of the keypad", 7, b"4711", MANAGED | messages.SINGLE_USE | messages.SPENT, None, None),
+    ("unknown flag", 7, b"4711", MANAGED | 128, None, None),
+    ("end before start", 7, b"4711", MANAGED, NOW_UNIX, NOW_UNIX - 1),
+    ("start before 2000", 7, b"4711", MANAGED, 0, NOW_UNIX),
 )
 
 
 def test_put_that_no_slot_can_hold_is_invalid():
     keypad = Keypad()
-    for what, number, pin, flags, from_s, until_s, op_id, code_id_bytes in INVALID_PUTS:
-        body = [[0, number, pin, from_s, until_s, flags, op_id, bytes(code_id_bytes)]]
+    for what, number, pin, flags, from_s, until_s in INVALID_PUTS:
+        body = put_body(number, pin, flags=flags, window=(from_s, until_s))
         equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[number, messages.INVALID, 0]]), what)
     equal(keypad.slots.generation, 0)
 
 
+# (what is wrong, body)
+MALFORMED_PUTS = (
+    ("short operation id", put_body(7, b"4711", op_id=b"op")),
+    ("operation id of a number", put_body(7, b"4711", op_id=7)),
+    ("short access-code id", put_body(7, b"4711", code_id=bytes(15))),
+    ("access-code ids of two", put_body(7, b"4711", code_id=bytes(32))),
+    ("window without an end", put_body(7, b"4711", window=(NOW_UNIX, None))),
+    ("window without a start", put_body(7, b"4711", window=(None, NOW_UNIX))),
+    ("no step", put_body(None, b"4711")),
+    ("no flags", put_body(7, b"4711", flags=None)),
+    ("a field too many", [b"op-id--1", CODE_ID, [[0, 7, b"4711", None, None, MANAGED, 0]]]),
+    ("no slots", [b"op-id--1", CODE_ID]),
+)
+
+
+def test_put_of_another_form_is_refused_as_a_whole():
+    keypad = Keypad()
+    for what, body in MALFORMED_PUTS:
+        equal(_ask(keypad, messages.OP_PUT, body), (messages.INVALID, None), what)
+    equal(keypad.slots.generation, 0)
+
+
+def test_put_of_many_counts_slots_by_steps_and_operation_ids_from_the_first():
+    keypad = Keypad()
+    first, other_id = b"\xff" * 7 + b"\xfe", bytes(range(16, 32))
+    window = (NOW_UNIX, NOW_UNIX + 3600)
+    puts = [
+        [0, 7, b"4711", window[0], window[1], MANAGED],
+        [0, 1, b"4712", None, None, MANAGED],
+        [0, 0, b"4713", None, None, MANAGED],  # the slot before once more
+        [0, 4088, b"4714", None, None, MANAGED],
+        [0, 1, b"4715", None, None, MANAGED],
+    ]
+    body = [first, CODE_ID + other_id + CODE_ID * 3, puts]
+    wanted = [[7, messages.OK, 1], [8, messages.OK, 2], [8, messages.INVALID, 0], [4096, messages.OK, 3]]
+    wanted.append([4097, messages.INVALID, 0])
+    equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, wanted))
+    equal(
+        _since(keypad),
+        [
+            [7, 1, BOUND, b"4711", window[0], window[1], first, CODE_ID, HOST],
+            [8, 2, MANAGED, b"4712", None, None, b"\xff" * 8, other_id, HOST],
+            [4096, 3, MANAGED, b"4714", None, None, bytes(7) + b"\1", CODE_ID, HOST],
+        ],
+    )
+
+
 def test_window_comes_back_as_it_was_given():
     keypad = Keypad()
-    _put(keypad, 7, b"4711", flags=BOUND, window=(NOW_UNIX, NOW_UNIX + 60))
+    _put(keypad, 7, b"4711", window=(NOW_UNIX, NOW_UNIX + 60))
     [slot] = _since(keypad)
     equal(slot[2:6], [BOUND, b"4711", NOW_UNIX, NOW_UNIX + 60])
 
@@ -237,7 +275,7 @@ def test_body_of_any_other_shape_is_invalid_and_changes_nothing():
         [[1, b"7", b"op-id--2"]],
         [1, "7", b"", b""],
     ]
-    shapes += [[[0, 7, b"4711", 1, "", BOUND, b"op-id--2", CODE_ID]], [0, "1", True], [-5, 3], [0, b"", 0]]
+    shapes += [put_body(7, b"4711", window=(1, "")), [0, "1", True], [-5, 3], [0, b"", 0]]
     shapes += [[0, 1 << 31, False], [0, -3, False], [0, 0], [4_000_000_000, 255], [0, -1], ["", ""]]
     for op in range(40):
         if op == messages.OP_PING:
@@ -267,7 +305,7 @@ def test_flash_stuck_at_three_places_is_told_as_a_flash_error_and_the_retry_succ
     keypad = Keypad()
     for place in (1, 2, 3):
         keypad.flash.stuck[64 * place + 30] = 0xFF
-    body = [[0, 7, b"4711", None, None, MANAGED, b"op-id--1", CODE_ID]]
+    body = put_body(7, b"4711")
     equal(_ask(keypad, messages.OP_PUT, body), (messages.FLASH, None))
     equal((keypad.slots.find(b"4711"), keypad.slots.used), (None, 0))
     equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[7, messages.OK, 1]]))

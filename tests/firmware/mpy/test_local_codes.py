@@ -9,7 +9,7 @@ from doorpad_fw import keys, pins
 from doorpad_link import messages
 
 from cases import cases, equal
-from keypad_parts import MASTER, Keypad
+from keypad_parts import MASTER, Keypad, put_body
 
 HEAP = "400K"
 BEGIN = MASTER.decode() + "#"
@@ -133,7 +133,7 @@ def test_code_given_another_pin_keeps_its_slot_window_and_owner():
     def play():
         keypad = Keypad()
         owner = bytes(range(16))
-        put = [[0, 7, b"4711", 1_800_000_000, 1_800_003_600, 35, b"op-id--1", owner]]
+        put = put_body(7, b"4711", window=(1_800_000_000, 1_800_003_600), code_id=owner)
         equal(keypad.operations.serve(1, messages.OP_PUT, put)[1], [(7, messages.OK, 1)])
         before = keypad.slots.get(7)
         keypad.enter(BEGIN + "3#4711#5555#*")

@@ -12,7 +12,7 @@ import random
 from doorpad_link import cbor, messages
 
 from cases import cases
-from keypad_parts import MASTER, Keypad
+from keypad_parts import MASTER, Keypad, put_body
 
 HEAP = "400K"
 _CAPACITY = 6
@@ -50,8 +50,7 @@ class _Host:
 
     def put(self, number, pin, op_id):
         version = self.known.get(number, (0, None))[0]
-        flags = messages.MANAGED | messages.ENABLED
-        self.last = (messages.OP_PUT, [[version, number, pin, None, None, flags, op_id, bytes(15) + b"x"]])
+        self.last = (messages.OP_PUT, put_body(number, pin, version, op_id))
         return version, self.ask(*self.last)[1][0]
 
     def clear(self, number, op_id):
@@ -147,7 +146,8 @@ async def _life(seed):
 
 
 def _note(table, makers, host, keypad, write):
-    op, [fields] = write
+    op, body = write
+    [fields] = body[2] if op == messages.OP_PUT else body
     number = fields[1]
     if op == messages.OP_PUT:
         table[number] = (keypad.slots.generation, fields[2])

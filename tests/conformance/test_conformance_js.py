@@ -1,0 +1,89 @@
+"""The official JavaScript SDK against `doorpad demo`, each reply held against the schemas published with it.
+
+Two worlds: the vocabulary of 2025, the hub's own, with the release of `@seamapi/types` that is nearest to it; and
+that of 2026 with the newest release. What a case does stands in `js/cases`.
+"""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hil_world import Doorpad
+from node import JS
+
+CONTRACT = json.loads((Path(__file__).parent.parent / "api" / "seam_contract.json").read_text())
+TYPES = {"2025": "types-1721", "2026": "types-1977"}
+_RUN_S = 300  # it takes 15 s on an idle machine
+
+CASES = [
+    f"{file.stem}.{name}"
+    for file in sorted((JS / "cases").glob("*.mjs"))
+    for name in re.findall(r"^export async function (\w+)", file.read_text(), re.MULTILINE)
+]
+
+# Paths whose work these keypads cannot do; `locks.calls_work_as_the_device_says_it_can` sees them refused.
+REFUSED = {
+    "/access_codes/pull_backup_access_code",
+    "/devices/simulate/connect_to_hub",
+    "/devices/simulate/disconnect_from_hub",
+    "/devices/simulate/paid_subscription",
+    "/devices/simulate/remove",
+    "/locks/lock_door",
+    "/locks/simulate/manual_lock_via_keypad",
+    "/locks/unlock_door",
+    "/connected_accounts/delete",
+    "/connected_accounts/simulate/disconnect",
+    "/devices/delete",
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the cases told: what was wrong, by case, and the verbs that were answered, by path."""
+
+    findings: dict[str, list[str]]
+    answered: dict[str, list[str]]
+
+
+@pytest.fixture(scope="session", params=TYPES)
+def ran(request: pytest.FixtureRequest, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    vocabulary = request.param
+    folder = tmp_path_factory.mktemp("conformance")
+    arguments = ["demo", "--json", "--port", "0", "--errors-vocabulary", vocabulary]
+    demo = Doorpad([*arguments, "--data", str(folder / "data")], folder / "stderr")
+    try:
+        ready = demo.ready()
+        result = subprocess.run(
+            ["node", "run.mjs", ready["endpoint"], ready["api_key"], TYPES[vocabulary]],
+            cwd=packages,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_S,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert demo.stop() == 0
+        assert demo.said == ""
+    finally:
+        if demo.process.poll() is None:
+            demo.kill()
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    return Ran({it["case"]: it["findings"] for it in told if "case" in it}, told[-1]["answered"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sdk_and_schemas_accept(ran: Ran, case: str) -> None:
+    assert ran.findings[case] == []
+
+
+def test_every_path_of_the_contract_is_called(ran: Ran) -> None:
+    assert ran.findings.keys() == set(CASES)
+    assert ran.answered.keys() | REFUSED >= CONTRACT["paths"].keys()
+
+
+def test_sdk_of_today_uses_the_verbs_of_today(ran: Ran) -> None:
+    """If a new release sends another verb, this shows that the contract has to follow."""
+    for path, verbs in ran.answered.items():
+        assert {it.lower() for it in verbs} <= CONTRACT["paths"][path].keys(), path
