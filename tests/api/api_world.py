@@ -25,12 +25,16 @@ HUB, KEYPAD, OTHER_HOST = 1, 0, 2  # makers of slots, as a keypad numbers them
 
 @dataclass
 class Wakes:
-    """Notes which keypads the API wanted brought in step."""
+    """Notes which keypads the API wanted brought in step. All are in the configuration but those in `retired`."""
 
     device_ids: list[str] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
 
     def wake(self, device_id: str) -> None:
         self.device_ids.append(device_id)
+
+    def keeps(self, device_id: str) -> bool:
+        return device_id not in self.retired
 
 
 @dataclass

@@ -34,8 +34,8 @@ REFUSED = {
     "/locks/lock_door",
     "/locks/simulate/manual_lock_via_keypad",
     "/locks/unlock_door",
+    # Of what is in use; `hub.hub_and_its_keypads_are_not_deleted`.
     "/connected_accounts/delete",
-    "/connected_accounts/simulate/disconnect",
     "/devices/delete",
 }
 

@@ -8,11 +8,13 @@ import msgspec
 from doorpad.api import (
     about,
     access_codes,
+    account_link,
     attempts,
     code_changes,
     code_groups,
     device_changes,
     device_codes,
+    device_removal,
     devices,
     events,
     installation,
@@ -42,11 +44,13 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *simulate.OPERATIONS,
     *devices.OPERATIONS,
     *device_changes.OPERATIONS,
+    *device_removal.OPERATIONS,
     *not_possible.OPERATIONS,
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *attempts.OPERATIONS,
     *installation.OPERATIONS,
+    *account_link.OPERATIONS,
 )
 
 

@@ -5,13 +5,15 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api.account_link import AccountParams, account_errors, check_account
 from doorpad.api.conditions import ErrorObject, WarningObject
 from doorpad.api.device_changes import changed_metadata
 from doorpad.api.errors import invalid_field, invalid_request, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Metadata, MetadataChange, Text
-from doorpad.api.service import CHANGE, CREATE, READ, AnyOperation, Operation, Reply, Service
+from doorpad.api.service import CHANGE, READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
 from doorpad.store.identity import bridge_id_for
 from doorpad.store.schema import Device, Hub
@@ -78,10 +80,6 @@ class BridgeObject(msgspec.Struct, kw_only=True):
     errors: list[ErrorObject] = []
 
 
-class AccountParams(msgspec.Struct, kw_only=True):
-    connected_account_id: UUID
-
-
 class UpdateAccountParams(AccountParams, kw_only=True):
     custom_metadata: MetadataChange | None = None
     # Refused when it asks for anything else than what is: the configuration names the keypads.
@@ -101,13 +99,16 @@ async def _workspace(service: Service) -> WorkspaceObject:
     return WorkspaceObject(workspace_id=hub.workspace_id, is_sandbox=real == 0)
 
 
-def _account(hub: Hub) -> ConnectedAccountObject:
+async def _account(session: AsyncSession) -> ConnectedAccountObject:
+    """The hub as it is now: its ids never change, its metadata does."""
+    hub = await session.get_one(Hub, 1)
     return ConnectedAccountObject(
         connected_account_id=hub.connected_account_id,
         workspace_id=hub.workspace_id,
         display_name=f"Hub {hub.connected_account_id[:8]}",
         created_at=iso(hub.created_at_ms),
         custom_metadata=hub.custom_metadata,
+        errors=await account_errors(session),
     )
 
 
@@ -119,32 +120,20 @@ async def _list_workspaces(service: Service, _params: NoParams) -> Reply:
     return {"workspaces": [await _workspace(service)]}
 
 
-async def _hub_row(service: Service) -> Hub:
-    """The row as it is now: its ids never change, its metadata does."""
-    async with service.database.read() as session:
-        return await session.get_one(Hub, 1)
-
-
-async def _check_account(service: Service, account_id: UUID) -> Hub:
-    """Raises ApiError 404 unless it is the hub's id."""
-    hub = await service.database.hub()
-    if str(account_id) != hub.connected_account_id:
-        raise not_found("connected_account", account_id)
-    return hub
-
-
 async def _get_account(service: Service, params: GetAccountParams) -> Reply:
-    hub = await _hub_row(service)
     if params.connected_account_id is None and params.email is None:
         raise invalid_request("connected_account_id is needed")
-    if str(params.connected_account_id) != hub.connected_account_id:
-        raise not_found("connected_account", params.connected_account_id)
-    return {"connected_account": _account(hub)}
+    if params.connected_account_id is None:  # no account has an e-mail address
+        raise not_found("connected_account")
+    await check_account(service, params.connected_account_id)
+    async with service.database.read() as session:
+        return {"connected_account": await _account(session)}
 
 
 async def _list_accounts(service: Service, params: ListAccountsParams) -> Reply:
     wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
-    account = _account(await _hub_row(service))
+    async with service.database.read() as session:
+        account = await _account(session)
     found = (
         wanted.after is None
         and params.space_id is None
@@ -158,7 +147,7 @@ async def _list_accounts(service: Service, params: ListAccountsParams) -> Reply:
 
 
 async def _update_account(service: Service, params: UpdateAccountParams) -> Reply:
-    await _check_account(service, params.connected_account_id)
+    await check_account(service, params.connected_account_id)
     if params.automatically_manage_new_devices is False:
         raise invalid_field(
             "automatically_manage_new_devices", "must be true: the configuration names keypads"
@@ -168,17 +157,7 @@ async def _update_account(service: Service, params: UpdateAccountParams) -> Repl
     async with service.database.write() as session:
         row = await session.get_one(Hub, 1)
         row.custom_metadata = changed_metadata(row.custom_metadata, params.custom_metadata)
-    return {"connected_account": _account(row)}
-
-
-async def _sync_account(service: Service, params: AccountParams) -> Reply:
-    """Compare all keypads with the database now, not only at the next change."""
-    await _check_account(service, params.connected_account_id)
-    async with service.database.read() as session:
-        device_ids = (await session.scalars(select(Device.device_id))).all()
-    for device_id in device_ids:
-        service.changes.wake(device_id)
-    return {}
+        return {"connected_account": await _account(session)}
 
 
 def _bridge(hub: Hub) -> BridgeObject:
@@ -240,14 +219,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _update_account,
         "Keep metadata with the hub.",
         {"connected_account": ConnectedAccountObject},
-    ),
-    Operation(
-        "/connected_accounts/sync",
-        CREATE,
-        AccountParams,
-        _sync_account,
-        "Compare all keypads with what they shall hold.",
-        {},
     ),
     Operation("/bridges/get", READ, BridgeParams, _get_bridge, "Show the bridge.", {"bridge": BridgeObject}),
     Operation(

@@ -31,6 +31,9 @@ class Changes(Protocol):
     def wake(self, device_id: str) -> None:
         """What the device shall hold has changed. Returns at once; called after the commit."""
 
+    def keeps(self, device_id: str) -> bool:
+        """Whether the hub is to serve this device, by its configuration."""
+
 
 class Bench(Protocol):
     """The hands on emulated keypads. Each raises `BenchUnavailable` for a keypad that is not emulated."""

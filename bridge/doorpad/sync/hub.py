@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from doorpad.store.database import Database
 from doorpad.store.schema import LinkState
 from doorpad.sync.keeper import Keeper, KeypadPort, OnStatistics
+from doorpad.sync.retired import retire
 from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class Hub:
         on_link: Callable[[str, LinkState], None],
         on_statistics: OnStatistics,
     ) -> None:
+        self._database = database
+        self._now_ms = now_ms
         self._keepers = {
             keeper.device_id: keeper
             for keeper in (
@@ -40,7 +43,13 @@ class Hub:
         if keeper is not None:
             keeper.wake()
 
+    def keeps(self, device_id: str) -> bool:
+        """Whether the configuration names this keypad."""
+        return device_id in self._keepers
+
     async def start(self) -> None:
+        async with self._database.write() as session:
+            await retire(session, self._keepers.keys(), self._now_ms())
         for keeper in self._keepers.values():
             await keeper.enrol()
             self._tasks.append(asyncio.create_task(self._keep(keeper)))

@@ -28,6 +28,7 @@ from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
+from doorpad.sync.retired import named_again
 from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Keeper:
                 return
             device.name = self._keypad.name
             device.simulated = self._keypad.simulated
+            named_again(device)
             if device.link_state == "online":
                 device.link_state = "resuming"  # no outage was seen; none is told unless it lasts
 

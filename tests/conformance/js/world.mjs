@@ -57,22 +57,28 @@ export class World {
   #see(event) {
     this.problems.push(...this.schemas.event(event).map((it) => `webhook: ${it}`))
     this.#events.push(event)
-    this.#waiting = this.#waiting.filter(({ matches, resolve }) => !(matches(event) && resolve(event) === undefined))
+    for (const look of this.#waiting.splice(0)) look()
   }
 
-  /** The first event of a type, about a code if one is named, that the receiver gets or got. */
-  event(event_type, access_code_id) {
-    const matches = (it) =>
-      it.event_type === event_type && (access_code_id === undefined || it.access_code_id === access_code_id)
-    const seen = this.#events.find(matches)
-    if (seen) return Promise.resolve(seen)
-    return new Promise((resolve) => this.#waiting.push({ matches, resolve }))
+  /** The place of the next event that the receiver gets, for `event`. */
+  mark() {
+    return this.#events.length
+  }
+
+  /** The first event of a type with these fields that the receiver gets or got, from the place `after` on. */
+  async event(event_type, fields = {}, after = 0) {
+    const wanted = Object.entries({ event_type, ...fields })
+    for (;;) {
+      const found = this.#events.slice(after).find((it) => wanted.every(([name, value]) => it[name] === value))
+      if (found) return found
+      await new Promise((look) => this.#waiting.push(look))
+    }
   }
 
   /** A code that the keypad holds. */
   async codeOnKeypad(fields) {
     const code = await this.seam.accessCodes.create({ device_id: this.door, ...fields })
-    await this.event('access_code.set_on_device', code.access_code_id)
+    await this.event('access_code.set_on_device', { access_code_id: code.access_code_id })
     return code
   }
 

@@ -18,7 +18,7 @@ export async function ongoing_code_is_made_changed_and_removed(world) {
 
   await seam.accessCodes.delete({ access_code_id, sync: true })
   await seam.accessCodes.delete({ access_code_id })
-  await world.event('access_code.deleted', access_code_id)
+  await world.event('access_code.deleted', { access_code_id })
   const { access_codes } = (await seam.client.get('/access_codes/list', { params: { device_id: door } })).data
   assert.ok(!access_codes.some((it) => it.access_code_id === access_code_id))
 }
@@ -51,7 +51,7 @@ export async function code_for_later_waits_on_the_keypad(world) {
     starts_at: new Date(Date.now() + day_ms).toISOString(),
     ends_at: new Date(Date.now() + 2 * day_ms).toISOString(),
   })
-  await world.event('access_code.scheduled_on_device', code.access_code_id)
+  await world.event('access_code.scheduled_on_device', { access_code_id: code.access_code_id })
   const waiting = await seam.accessCodes.get({ access_code_id: code.access_code_id })
   assert.deepEqual([waiting.status, waiting.is_scheduled_on_device], ['unset', true])
   await seam.accessCodes.delete({ access_code_id: code.access_code_id, sync: true })

@@ -44,12 +44,13 @@ export async function device_is_left_alone_and_managed_again(world) {
 
 export async function cable_is_pulled_and_plugged_in(world) {
   const { seam, door: device_id } = world
+  const before = world.mark()
   await seam.devices.simulate.disconnect({ device_id })
-  await world.event('device.disconnected')
+  await world.event('device.disconnected', { device_id }, before)
   const away = await seam.devices.get({ device_id })
   assert.equal(away.properties.online, false)
   assert.ok(away.errors.some((it) => it.error_code === 'device_disconnected'))
   await seam.devices.simulate.connect({ device_id })
-  await world.event('device.connected')
+  await world.event('device.connected', { device_id }, before)
   assert.equal((await seam.devices.get({ device_id })).properties.online, true)
 }

@@ -5,7 +5,7 @@ export async function log_tells_the_life_of_a_code(world) {
   const { seam } = world
   const { access_code_id } = await world.codeOnKeypad({ code: '275904' })
   await seam.accessCodes.delete({ access_code_id, sync: true })
-  await world.event('access_code.deleted', access_code_id)
+  await world.event('access_code.deleted', { access_code_id })
   const events = await seam.events.list({ access_code_id, since: EARLIEST })
   assert.deepEqual(
     events.map((it) => it.event_type),

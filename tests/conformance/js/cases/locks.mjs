@@ -12,7 +12,7 @@ export async function code_typed_at_the_keypad_opens(world) {
   const { access_code_id } = await world.codeOnKeypad({ code: '940621' })
   const attempt = await seam.locks.simulate.keypadCodeEntry({ device_id, code: '940621' })
   assert.equal(attempt.status, 'success')
-  const opened = await world.event('lock.unlocked', access_code_id)
+  const opened = await world.event('lock.unlocked', { access_code_id })
   assert.equal(opened.method, 'keycode')
   await seam.locks.simulate.keypadCodeEntry({ device_id, code: '117733' })
   await world.event('lock.access_denied')
@@ -29,6 +29,7 @@ export async function calls_work_as_the_device_says_it_can(world) {
     [device.can_remotely_lock, () => seam.locks.simulate.manualLockViaKeypad({ device_id })],
     [device.can_simulate_hub_disconnection, () => seam.devices.simulate.disconnectFromHub({ device_id })],
     [device.can_simulate_hub_connection, () => seam.devices.simulate.connectToHub({ device_id })],
+    [device.can_simulate_removal, () => seam.devices.simulate.remove({ device_id })],
     [device.can_simulate_paid_subscription, () => seam.devices.simulate.paidSubscription({ device_id, is_expired: false })],
   ]
   for (const [can, call] of calls) {

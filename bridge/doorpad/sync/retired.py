@@ -1,0 +1,39 @@
+"""Keypads that the configuration no longer names: their rows stay, with their codes, until a client deletes them."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.events.log import record
+from doorpad.store.device_conditions import lift, stand
+from doorpad.store.identity import effect_event_id
+from doorpad.store.schema import Device
+
+_CODE = "device_removed"
+_REASON = "the configuration of the hub does not name it"
+
+
+async def retire(session: AsyncSession, kept: Collection[str], now_ms: int) -> None:
+    """Tell of each keypad but the `kept` ones that it is gone, once: nobody speaks with it any more."""
+    for device in (await session.scalars(select(Device).where(Device.device_id.not_in(kept)))).all():
+        if device.link_state != "disconnected":
+            device.link_state = "disconnected"
+            device.link_changed_at_ms = now_ms
+            device.link_reason = _REASON
+        if stand(device, _CODE, f"Device has been removed: {_REASON}", now_ms):
+            await record(
+                session,
+                event_id=effect_event_id(device.device_id, "device.removed", now_ms),
+                event_type="device.removed",
+                device_id=device.device_id,
+                access_code_id=None,
+                occurred_at_ms=now_ms,
+                created_at_ms=now_ms,
+                payload={},
+            )
+
+
+def named_again(device: Device) -> None:
+    """The configuration names the keypad, whether it had been retired or not."""
+    lift(device, _CODE)
