@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from moved_clock import MovedClock
 from seam import Seam
 
 WAIT_S = 60.0  # for what comes within a second on an idle machine
@@ -27,14 +28,19 @@ Message = dict[str, Any]
 
 
 class Doorpad:
-    """A running `doorpad` command: its lines of JSON as they come, its standard error in a file."""
+    """A running `doorpad` command: its lines of JSON as they come, its standard error in a file.
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    `program`: what Python is to run, if not doorpad itself.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], log: Path, program: Sequence[str] = ("-m", "doorpad")
+    ) -> None:
         self.arguments = tuple(arguments)
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "doorpad", *arguments], stdout=subprocess.PIPE, stderr=errors
+                [sys.executable, *program, *arguments], stdout=subprocess.PIPE, stderr=errors
             )
         self._messages: list[Message] = []
         self._ended = False
@@ -223,12 +229,15 @@ class World:
         timing: the table `[timing]` of the configuration.
         settings: further lines for each keypad of the configuration.
         options: further ones of `doorpad emulate`.
+
+    `clock` is that of the bridge; the keypads get theirs from it (`clock_s` in `timing` says how soon).
     """
 
     def __init__(
         self, folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
     ) -> None:
         self.data = folder / "data"
+        self.clock = MovedClock(folder / "clock")
         self._log = folder / "stderr"
         arguments = ["emulate", "--data", str(self.data), "--keypads", str(keypads), "--json"]
         arguments += ["--strike-ms", "150", "--listen", "127.0.0.1:0", *options]
@@ -257,7 +266,7 @@ class World:
 
     def launch(self) -> Doorpad:
         """Start a bridge process on the configuration, whether another still runs or not."""
-        bridge = Doorpad(["run", "--config", str(self.config), "--json"], self._log)
+        bridge = Doorpad(["run", "--config", str(self.config), "--json"], self._log, self.clock.arguments)
         self._commands.append(bridge)
         return bridge
 

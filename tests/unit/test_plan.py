@@ -216,9 +216,31 @@ def test_due_code_never_takes_the_slot_of_one_that_is_due_or_not_ours():
     assert todo == Plan([], {"due": Problem(NO_SPACE, {})})
 
 
-def test_code_that_is_not_due_evicts_nobody_and_has_no_problem():
+def test_code_that_begins_earlier_takes_the_slot_ahead_of_its_time():
     soon, late = _code("soon", "1111", starts_in_s=60), _code("late", "2222", starts_in_s=9 * HOUR_S)
-    assert _plan([soon, late], {"late": _slot(1, late)}, capacity=1) == Plan([], {})
+    assert _plan([soon, late], {"late": _slot(1, late)}, capacity=1) == Plan([Clear(1, 1)], {})
+    assert _plan([soon, late], {"soon": _slot(1, soon)}, capacity=1) == Plan([], {}), "it stays"
+
+
+def test_codes_that_begin_together_do_not_drive_each_other_out():
+    first, second = (
+        _code(name, pin, starts_in_s=60, created_at_ms=ms)
+        for name, pin, ms in (("first", "1111", 1), ("second", "2222", 2))
+    )
+    assert _plan([first, second], {"second": _slot(1, second)}, capacity=1) == Plan([], {})
+
+
+def test_pin_goes_to_the_one_of_its_codes_that_begins_first():
+    soon, late = _code("soon", "1111", starts_in_s=60), _code("late", "1111", starts_in_s=9 * HOUR_S)
+    assert _plan([soon, late], {"late": _slot(4, late, version=7)}) == Plan([Clear(4, 7)], {})
+    assert _plan([soon, late]) == Plan([_write(soon, 1)], {})
+    assert _plan([soon, late], {"soon": _slot(1, soon)}) == Plan([], {})
+
+
+def test_two_codes_that_wait_for_one_pin_evict_its_holder_once():
+    due, soon = _code("due", "1111", starts_in_s=-60), _code("soon", "1111", starts_in_s=2 * HOUR_S)
+    late = _code("late", "1111", starts_in_s=9 * HOUR_S)
+    assert _plan([due, soon, late], {"late": _slot(4, late)}) == Plan([Clear(4, 1)], {})
 
 
 def test_two_due_codes_evict_two():

@@ -139,8 +139,8 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         status=state,
         display_status="Expired" if over else _DISPLAY_STATUS[state],
         pending_mutations=_pending_mutations(code, slot, now_s),
-        errors=_errors(rows),
-        warnings=_warnings(rows),
+        errors=_errors(rows, over=over),
+        warnings=_warnings(rows, over=over),
         is_scheduled_on_device=(
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
@@ -187,20 +187,21 @@ def _place(slot: Slot | None) -> dict[str, Any]:
     return {"slot": slot and slot.slot, "generation": slot and slot.version}
 
 
-def _errors(rows: CodeRows) -> list[ErrorObject]:
+def _errors(rows: CodeRows, *, over: bool = False) -> list[ErrorObject]:
+    """Own ones first. `over`: the code has ended and is off the keypad, so that nothing stands in its way."""
     own = [
         error_object(error.error_code, error.created_at_ms, message=error.message, detail=error.detail)
         for error in rows.errors
-        if not error.is_warning
+        if not error.is_warning and not over
     ]
     return own + device_errors(rows.device)
 
 
-def _warnings(rows: CodeRows) -> list[WarningObject]:
+def _warnings(rows: CodeRows, *, over: bool = False) -> list[WarningObject]:
     return [
         warning_object(it.error_code, it.created_at_ms, it.message, it.detail)
         for it in rows.errors
-        if it.is_warning
+        if it.is_warning and not over
     ]
 
 
@@ -212,6 +213,10 @@ def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[
     if not wanted(code, now_s) or on_keypad(code, slot):
         return []
     if slot is None:
+        if code.starts_at_s is not None and now_s < code.starts_at_s:
+            later = "The code gets a slot ahead of its beginning, when those that begin earlier leave one."
+            due = iso_s(code.starts_at_s)
+            return [{**at, "mutation_code": "deferring_creation", "message": later, "scheduled_at": due}]
         return [{**at, "mutation_code": "creating", "message": "Setting the code on the keypad."}]
     pending: list[dict[str, Any]] = []
     if slot.code != code.code:

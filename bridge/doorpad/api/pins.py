@@ -97,18 +97,19 @@ async def generate_pin(
     length = min(allowed, key=lambda it: (abs(it - _GENERATED_DIGITS), -it))
     if preferred_length is not None and preferred_length in allowed:
         length = int(preferred_length)
-    taken = set(
-        await session.scalars(
-            select(AccessCode.code).where(
-                AccessCode.device_id.in_([it.device_id for it in devices]), AccessCode.state != "deleted"
-            )
-        )
-    )
     for _ in range(_TRIES_MAX):
         pin = f"{secrets.randbelow(10**length):0{length}}"
-        if pin not in taken and not is_weak(pin):
+        if not is_weak(pin) and not await _is_taken(session, devices, pin):
             return pin
     raise ApiError(409, "duplicate_access_code", f"no free code of {length} digits was found; delete some")
+
+
+async def _is_taken(session: AsyncSession, devices: Sequence[Device], pin: str) -> bool:
+    on_one_of_them = AccessCode.device_id.in_([it.device_id for it in devices])
+    query = select(AccessCode.code).where(
+        on_one_of_them, AccessCode.code == pin, AccessCode.state != "deleted"
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 def is_weak(pin: str) -> bool:

@@ -15,7 +15,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    and_,
     false,
+    func,
+    literal,
+    literal_column,
+    or_,
     text,
     true,
 )
@@ -101,6 +106,7 @@ class Slot(Base):
     """One used slot of a keypad's table, as it was last read. An absent row is an empty slot."""
 
     __tablename__ = "slots"
+    __table_args__ = (Index(None, "device_id", "code"),)
 
     device_id: Mapped[str] = mapped_column(_UUID, ForeignKey("devices.device_id"), primary_key=True)
     slot: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -123,6 +129,7 @@ class AccessCode(Base):
         CheckConstraint("starts_at_s < ends_at_s", name="window_forward"),
         Index(None, "device_id", "created_at_ms", "access_code_id"),
         Index(None, "created_at_ms", "access_code_id"),
+        Index(None, "device_id", "code"),
     )
 
     access_code_id: Mapped[str] = mapped_column(_UUID, primary_key=True)
@@ -151,6 +158,50 @@ class AccessCode(Base):
     used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # one_time: when the hub saw that it has
 
 
+OFF_KEYPAD = and_(
+    AccessCode.slot.is_(None),
+    AccessCode.managed.is_(True),
+    AccessCode.state == literal("active", literal_execute=True),
+)
+# A code that shall be on the keypad and has no slot there, unless its window is over: that depends on the time.
+# The index for it holds only those, in the order in which they get slots, so that the first ones are found at once.
+WAITING = and_(OFF_KEYPAD, AccessCode.taken_off.is_(False), AccessCode.used_at_ms.is_(None))
+# Ongoing ones come first. An expression, so that those that have begun are one range of it.
+begins_s = func.coalesce(AccessCode.starts_at_s, literal_column("0"))
+Index(
+    "ix_access_codes_waiting",
+    AccessCode.device_id,
+    begins_s,
+    AccessCode.created_at_ms,
+    AccessCode.access_code_id,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
+)
+Index(
+    "ix_access_codes_off_keypad",
+    AccessCode.device_id,
+    AccessCode.ends_at_s,
+    sqlite_where=OFF_KEYPAD,
+    postgresql_where=OFF_KEYPAD,
+)
+# A code that has a slot, or is to leave the one it may have.
+REMOVING = AccessCode.state == literal("removing", literal_execute=True)
+Index(
+    "ix_access_codes_placed",
+    AccessCode.device_id,
+    AccessCode.slot,
+    sqlite_where=or_(AccessCode.slot.is_not(None), REMOVING),
+    postgresql_where=or_(AccessCode.slot.is_not(None), REMOVING),
+)
+Index(
+    "ix_access_codes_used",
+    AccessCode.device_id,
+    AccessCode.used_at_ms,
+    sqlite_where=AccessCode.used_at_ms.is_not(None),
+    postgresql_where=AccessCode.used_at_ms.is_not(None),
+)
+
+
 class CodeError(Base):
     """A condition that stands on one access code until it is cleared: an error, or a warning."""
 
@@ -159,7 +210,7 @@ class CodeError(Base):
     access_code_id: Mapped[str] = mapped_column(
         _UUID, ForeignKey("access_codes.access_code_id"), primary_key=True
     )
-    error_code: Mapped[str] = mapped_column(String, primary_key=True)
+    error_code: Mapped[str] = mapped_column(String, primary_key=True, index=True)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     message: Mapped[str] = mapped_column(String)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)  # further fields of this error code, no PIN

@@ -78,11 +78,17 @@ class Converger:
         while True:
             async with self.database.write() as session:
                 now_ms = self.now_ms()
-                found = await unsettled.read(session, self.device_id, self.capacity, now_ms // 1000)
+                stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
+                paused = self.refusals.paused() | stopped
+                found = await unsettled.read(
+                    session, self.device_id, self.capacity, now_ms // 1000, _WRITES_MAX, paused
+                )
                 for code in found.codes:
                     await settle(session, code, found.held.get(code.access_code_id), now_ms)
-                stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
-                edge_s = await overdue.judge(session, found.codes, found.held, now_ms, self.timing)
+                edge_s = min(
+                    await overdue.judge(session, found.codes, found.held, now_ms, self.timing),
+                    await overdue.judge_waiting(session, self.device_id, now_ms, self.timing),
+                )
                 gone_s = await overdue.retire(session, self.device_id, now_ms, self.timing)
                 device = await session.get_one(Device, self.device_id)
                 whole_s = await degraded.judge(session, device, now_ms, self.timing)
@@ -94,14 +100,15 @@ class Converger:
                     capacity=self.capacity,
                     slot_max=operations.SLOT_MAX,
                     now_s=now_ms // 1000,
-                    paused=self.refusals.paused() | stopped,
+                    paused=paused,
                 )
                 by_id = {code.access_code_id: code for code in found.codes}
-                await problems.reconcile(session, by_id, todo.problems, now_ms)
+                told = await problems.reconcile(session, by_id, todo.problems, now_ms)
                 writes = _first_writes(todo)
                 for write in writes:
                     by_id[write.access_code_id].slot = write.slot
-            if not todo.actions or not await self._carry_out(todo, writes):
+            done = bool(todo.actions) and await self._carry_out(todo, writes)
+            if not done and not (told and found.more):
                 return min(found.next_due_s, edge_s, quiet_s, gone_s, whole_s)
 
     async def _carry_out(self, todo: Plan, writes: list[Write]) -> bool:

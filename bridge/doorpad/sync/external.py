@@ -5,7 +5,7 @@ an hour; then the hub stops and says so, because two hosts that each set their o
 """
 
 from doorpad_link.messages import SINGLE_USE
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store.schema import AccessCode, CodeError, Slot
@@ -72,9 +72,14 @@ async def review(
         The ids of codes that are not to be written for now, and when (Unix seconds) the next mark goes.
     """
     marks = await session.scalars(
-        select(CodeError)
-        .join(AccessCode, AccessCode.access_code_id == CodeError.access_code_id)
-        .where(AccessCode.device_id == device_id, CodeError.error_code == MODIFIED)
+        select(CodeError).where(
+            CodeError.error_code == MODIFIED,
+            exists(
+                select(1).where(
+                    AccessCode.access_code_id == CodeError.access_code_id, AccessCode.device_id == device_id
+                )
+            ),
+        )
     )
     stopped: set[str] = set()
     edge_s = float("inf")

@@ -1,20 +1,23 @@
 """What time alone makes of codes that wait: first a warning, then an error, in the end nothing to wait for.
 
 Told once an episode: an episode begins when the present state was asked for (`asked_at_ms`) or falls due.
+
+Codes that have a slot are given; those that wait for one are many, so the database finds the ones that are late.
 """
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.store.schema import AccessCode, CodeError, Slot
+from doorpad.store.schema import OFF_KEYPAD, AccessCode, CodeError, Slot, begins_s
 from doorpad.store.status import expired, on_keypad, wanted
 from doorpad.sync.external import gave_up_conversion
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import FAILED_TO_SET, raise_problem
 from doorpad.sync.telling import tell
 from doorpad.sync.timing import Timing
+from doorpad.sync.unsettled import waiting
 
 SLOW_TO_SET = "delay_in_setting_on_device"
 SLOW_TO_REMOVE = "delay_in_removing_from_device"
@@ -24,6 +27,7 @@ _STILL_OPENS = "Until the keypad has been reached, the code still opens."
 _OPENS_NO_MORE = "The keypad refuses the code since its end."
 
 NEVER = float("inf")
+_AT_ONCE_MAX = 256  # codes that wait and are told of in one transaction
 
 
 async def judge(
@@ -33,7 +37,11 @@ async def judge(
     now_ms: int,
     timing: Timing,
 ) -> float:
-    """Warn of and report what waits for too long; return when (Unix seconds) the next of it is due."""
+    """Warn of and report what is late, of codes that have a slot or are to leave one.
+
+    Returns:
+        When (Unix seconds) the next of it is due.
+    """
     edge_s = NEVER
     for code in codes:
         slot = held.get(code.access_code_id)
@@ -42,11 +50,53 @@ async def judge(
             if code.state == "active" and code.conversion is not None:
                 edge_s = min(edge_s, await _converting(session, code, now_ms, timing))
         elif wanted(code, now_s):
-            if not on_keypad(code, slot):
+            if code.slot is not None and not on_keypad(code, slot):
                 edge_s = min(edge_s, await _setting(session, code, now_ms, timing))
         elif slot is not None and code.state != "deleted":
             edge_s = min(edge_s, await _removing(session, code, now_ms, timing))
     return edge_s
+
+
+async def judge_waiting(session: AsyncSession, device_id: str, now_ms: int, timing: Timing) -> float:
+    """Warn of and report codes that have no slot and should; return when (Unix seconds) the next is due.
+
+    That is at once if there are more of them than one transaction shall tell of.
+    """
+    ahead_s = now_ms // 1000 + int(timing.set_ahead_s)
+    near = (*waiting(device_id, now_ms // 1000), begins_s <= ahead_s)
+    asked_ms, starts_ms = AccessCode.asked_at_ms, AccessCode.starts_at_s * 1000
+    slow_ms = asked_ms + int(timing.set_slow_s * 1000)  # its start is near enough
+    failed_ms = case((starts_ms > asked_ms, starts_ms), else_=asked_ms) + int(timing.set_failed_s * 1000)
+    stands = exists(select(1).where(CodeError.access_code_id == AccessCode.access_code_id, _STANDS))
+    warned = exists(
+        select(1).where(
+            CodeError.access_code_id == AccessCode.access_code_id, CodeError.error_code == SLOW_TO_SET
+        )
+    )
+    late = await session.scalars(
+        select(AccessCode)
+        .where(*near, or_(and_(slow_ms <= now_ms, ~warned), and_(failed_ms <= now_ms, ~stands)))
+        .limit(_AT_ONCE_MAX)
+    )
+    told = 0
+    for code in late.all():
+        await _setting(session, code, now_ms, timing)
+        told += 1
+    if told == _AT_ONCE_MAX:
+        return now_ms / 1000
+    following_s = await session.scalar(
+        select(func.min(begins_s)).where(*waiting(device_id, now_ms // 1000), begins_s > ahead_s)
+    )
+    (edges_ms,) = await session.execute(
+        select(*(func.min(case((edge > now_ms, edge))) for edge in (slow_ms, failed_ms))).where(*near)
+    )
+    edges_s: list[float] = [edge / 1000 for edge in edges_ms if edge is not None]
+    if following_s is not None:
+        edges_s.append(following_s - timing.set_ahead_s)
+    return min(edges_s, default=NEVER)
+
+
+_STANDS = CodeError.is_warning.is_(False)
 
 
 async def _setting(session: AsyncSession, code: AccessCode, now_ms: int, timing: Timing) -> float:
@@ -67,9 +117,7 @@ async def _setting(session: AsyncSession, code: AccessCode, now_ms: int, timing:
 async def _has_error(session: AsyncSession, code: AccessCode) -> bool:
     """Whether an error already says that the code is not on the keypad."""
     errors = await session.scalar(
-        select(func.count()).where(
-            CodeError.access_code_id == code.access_code_id, CodeError.is_warning.is_(False)
-        )
+        select(func.count()).where(CodeError.access_code_id == code.access_code_id, _STANDS)
     )
     return bool(errors)
 
@@ -110,18 +158,20 @@ def _next(now_ms: int, *edges_s: float) -> float:
 
 async def retire(session: AsyncSession, device_id: str, now_ms: int, timing: Timing) -> float:
     """Delete what ended long ago and is off the keypad; return when (Unix seconds) the next is to go."""
-    ended = (
-        AccessCode.device_id == device_id,
-        AccessCode.managed,
-        AccessCode.state == "active",
-        AccessCode.slot.is_(None),
-    )
-    ended_s = func.coalesce(AccessCode.used_at_ms // 1000, AccessCode.ends_at_s)
-    gone_s = now_ms / 1000 - timing.ended_kept_s
-    for code in (await session.scalars(select(AccessCode).where(*ended, ended_s <= gone_s))).all():
-        code.state = "deleted"
-        code.deleted_at_ms = now_ms
-        await tell(session, code, "access_code.deleted", 0, now_ms)
-    await session.flush()
-    first = await session.scalar(select(func.min(ended_s)).where(*ended))
-    return NEVER if first is None else first + timing.ended_kept_s
+    off = and_(OFF_KEYPAD, AccessCode.device_id == device_id)
+    kept_ms = int(timing.ended_kept_s * 1000)
+    edge_s = NEVER
+    for ended, unit_ms, of_kind in (
+        (AccessCode.ends_at_s, 1000, and_(off, AccessCode.used_at_ms.is_(None))),
+        (AccessCode.used_at_ms, 1, and_(off, AccessCode.used_at_ms.is_not(None))),
+    ):
+        gone = select(AccessCode).where(of_kind, ended <= (now_ms - kept_ms) // unit_ms)
+        for code in (await session.scalars(gone)).all():
+            code.state = "deleted"
+            code.deleted_at_ms = now_ms
+            await tell(session, code, "access_code.deleted", 0, now_ms)
+        await session.flush()
+        first = await session.scalar(select(func.min(ended)).where(of_kind))
+        if first is not None:
+            edge_s = min(edge_s, (first * unit_ms + kept_ms) / 1000)
+    return edge_s

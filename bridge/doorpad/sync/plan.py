@@ -1,7 +1,9 @@
 """What has to be written to a keypad next. Pure: rows and a time in, actions and problems out.
 
 A slot that is not ours is never touched unless its own code was asked to be deleted or converted. Codes are
-placed ahead of their time while slots are free; when they are scarce, the next ones due come first.
+placed ahead of their time while slots are free. When they are scarce the next ones due hold them, and not only
+from the moment that they are due: the keypad may be out of reach then. So a code gives up its slot, or its PIN,
+to one that begins earlier, as long as it has not begun itself.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -78,13 +80,14 @@ def plan(
 
     Args:
         codes: those of this keypad that may need something, and those that may stand in their way: who has a PIN
-            that is to be written and, where slots are scarce, who holds one ahead of time.
+            that is to be written and, where slots are scarce, who holds one ahead of time. Of those that wait
+            the first ones are enough: the next plan sees the next.
         held: by access-code id, the slot that holds the code now.
         orphans: slots whose code was deleted here.
         used: the numbers of all used slots; numbers go from 1 to `slot_max`, and `capacity` of them may be used.
         paused: ids of codes that the keypad refused a moment ago, not to be written again yet.
     """
-    codes = sorted(codes, key=lambda code: (code.starts_at_s or 0, code.created_at_ms, code.access_code_id))
+    codes = sorted(codes, key=lambda code: (_begins_s(code), code.created_at_ms, code.access_code_id))
     actions: list[Action] = [Clear(slot.slot, slot.version) for slot in orphans]
     holders: dict[str, AccessCode] = {}  # PIN -> who has it on the keypad and keeps it
     for code in codes:
@@ -103,11 +106,17 @@ def plan(
     clears = sum(isinstance(action, Clear) for action in actions)
     freeing = max(min(clears, capacity - len(used) + clears), 0)  # slots that are free in a moment anyway
     evicted: set[str] = set()
-    evictable = [
+    ahead = [  # those that may give up their slots; the last one first
         code
         for code in codes
         if wanted(code, now_s) and not _due(code, now_s) and code.access_code_id in held
     ]
+
+    def evict(code: AccessCode) -> None:
+        evicted.add(code.access_code_id)
+        slot = held[code.access_code_id]
+        actions.append(Clear(slot.slot, slot.version))
+
     for code in codes:
         if not wanted(code, now_s) or code.code is None:
             continue
@@ -118,7 +127,11 @@ def plan(
             continue
         holder = holders.get(code.code)
         if holder is not None and holder is not code:
-            if _due(code, now_s):
+            if holder.access_code_id in evicted:
+                pass  # its slot is free in a moment, and this one's turn comes then
+            elif not _due(holder, now_s) and _begins_s(holder) > _begins_s(code):
+                evict(holder)
+            elif _due(code, now_s):
                 problems[code.access_code_id] = _duplicate(holder)
         elif slot is not None:
             actions.append(_write(code, slot.slot, slot.version))
@@ -126,16 +139,20 @@ def plan(
         elif free:
             actions.append(_write(code, free.pop(0), 0))
             holders[code.code] = code
-        elif _due(code, now_s):
-            if freeing:
-                freeing -= 1
-            elif evictable:  # the one that is due last gives its slot to one that is due
-                last = evictable.pop().access_code_id
-                evicted.add(last)
-                actions.append(Clear(held[last].slot, held[last].version))
-            else:
+        elif freeing:
+            freeing -= 1
+        else:
+            while ahead and ahead[-1].access_code_id in evicted:
+                ahead.pop()
+            if ahead and _begins_s(ahead[-1]) > _begins_s(code):
+                evict(ahead[-1])
+            elif _due(code, now_s):
                 problems[code.access_code_id] = Problem(NO_SPACE, {})
     return Plan(actions, problems)
+
+
+def _begins_s(code: AccessCode) -> int:
+    return code.starts_at_s or 0
 
 
 def _due(code: AccessCode, now_s: int) -> bool:

@@ -70,10 +70,11 @@ async def stand(
 
 async def reconcile(
     session: AsyncSession, codes: dict[str, AccessCode], problems: dict[str, Problem], now_ms: int
-) -> None:
-    """Make the errors that a plan can see (space, duplicates) those that it has seen."""
+) -> int:
+    """Make the errors that a plan can see (space, duplicates) those that it has seen; return how many are new."""
+    new = 0
     for code_id, problem in problems.items():
-        await raise_problem(session, codes[code_id], problem, now_ms)
+        new += await raise_problem(session, codes[code_id], problem, now_ms)
     standing = await session.scalars(
         select(CodeError).where(
             CodeError.access_code_id.in_(codes), CodeError.error_code.in_((NO_SPACE, DUPLICATE))
@@ -90,3 +91,4 @@ async def reconcile(
                     CodeError.error_code == error.error_code,
                 )
             )
+    return new

@@ -1,29 +1,38 @@
 """Which rows a keypad's next plan has to look at: those that time, the API or the keypad has unsettled.
 
-A hub with a thousand codes that changes one must not read a thousand. What is settled (on the keypad as wanted,
-and told) is left out by the database; what could stand in the way of the rest is read beside it.
+A hub with ten thousand bookings for a keypad with a hundred slots must not read ten thousand to change one. What is
+settled (on the keypad as wanted, and told) is left out by the database; of what waits for a slot the first ones
+are read, which is as many as one step can write; and what could stand in the way of these is read beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from doorpad_link.messages import SINGLE_USE
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from doorpad.store.schema import AccessCode, Slot
+from doorpad.store.schema import REMOVING, WAITING, AccessCode, CodeError, Slot, begins_s
 from doorpad.store.status import wanted
+from doorpad.sync.plan import DUPLICATE, NO_SPACE
+
+Pair = tuple[AccessCode, Slot | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """As `plan` takes them. `held`: the slot of each code that has one."""
+    """As `plan` takes them. `held`: the slot of each code that has one.
+
+    `more`: there may be further codes that are due and without a word why they are not on the keypad.
+    """
 
     codes: Sequence[AccessCode]
     held: dict[str, Slot]
     orphans: Sequence[Slot]
     used: frozenset[int]
     next_due_s: float
+    more: bool
 
 
 AT_ITS_SLOT = and_(
@@ -34,6 +43,7 @@ AT_ITS_SLOT = and_(
 
 
 def _settled(now_s: int) -> ColumnElement[bool]:
+    """Of a code that has a slot: there is nothing to do about it, and nothing to tell."""
     as_wanted = and_(
         Slot.code.is_not_distinct_from(AccessCode.code),
         Slot.from_s.is_not_distinct_from(AccessCode.starts_at_s),
@@ -44,33 +54,68 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         AccessCode.announced == "set",
         and_(AccessCode.announced == "scheduled", AccessCode.starts_at_s > now_s),
     )
-    used = AccessCode.used_at_ms.is_not(None)
-    in_time = and_(~used, or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s))
-    ended = and_(or_(used, AccessCode.ends_at_s <= now_s), AccessCode.slot.is_(None))
+    in_time = and_(
+        AccessCode.used_at_ms.is_(None), or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s)
+    )
     return and_(
         AccessCode.state == "active",
         or_(
             and_(AccessCode.managed.is_(False), AccessCode.conversion.is_(None)),
             and_(AccessCode.managed, as_wanted, told, in_time),
-            and_(AccessCode.managed, ended),
-            and_(AccessCode.managed, AccessCode.taken_off, AccessCode.slot.is_(None)),
         ),
     )
 
 
-async def read(session: AsyncSession, device_id: str, capacity: int, now_s: int) -> Unsettled:
-    """Read what a plan for this keypad needs."""
-    of_device = AccessCode.device_id == device_id
-    living = and_(of_device, AccessCode.state != "deleted")
-    used = frozenset(await session.scalars(select(Slot.slot).where(Slot.device_id == device_id)))
-    rows = await session.execute(
-        select(AccessCode, Slot)
-        .outerjoin(Slot, AT_ITS_SLOT)
-        .where(living, ~func.coalesce(_settled(now_s), False))
+def waiting(device_id: str, now_s: int) -> tuple[ColumnElement[bool], ...]:
+    """The condition that a code waits for a slot of this keypad, so written that the index for it is used."""
+    return (
+        WAITING,
+        AccessCode.device_id == device_id,
+        or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s),
     )
-    pairs: list[tuple[AccessCode, Slot | None]] = [(row[0], row[1]) for row in rows]
-    scarce = len(used) >= capacity
-    pairs += await _in_the_way(session, device_id, [code for code, _ in pairs], now_s, scarce=scarce)
+
+
+_IN_ORDER = (begins_s, AccessCode.created_at_ms, AccessCode.access_code_id)
+
+
+async def placed(session: AsyncSession, device_id: str, now_s: int) -> list[Pair]:
+    """The codes that have a slot, or had one, and are not settled."""
+    pairs: list[Pair] = []
+    # In two parts, of which the index holds both: with OR between them another would look as good.
+    for part in (AccessCode.slot.is_not(None), and_(AccessCode.slot.is_(None), REMOVING)):
+        rows = await session.execute(
+            select(AccessCode, Slot)
+            .outerjoin(Slot, AT_ITS_SLOT)
+            .where(
+                AccessCode.device_id == device_id,
+                AccessCode.state != "deleted",
+                part,
+                ~func.coalesce(_settled(now_s), False),
+            )
+        )
+        pairs += [(row[0], row[1]) for row in rows]
+    return pairs
+
+
+async def read(
+    session: AsyncSession, device_id: str, capacity: int, now_s: int, at_most: int, paused: Set[str]
+) -> Unsettled:
+    """Read what a plan for this keypad needs.
+
+    Args:
+        at_most: so many of the codes that wait are wanted, beside those in `paused`.
+        paused: ids of codes that are not to be written now.
+    """
+    used = frozenset(await session.scalars(select(Slot.slot).where(Slot.device_id == device_id)))
+    pairs = await placed(session, device_id, now_s)
+    at_most += len(paused)
+    pairs += [(code, None) for code in await _first_to_place(session, device_id, now_s, at_most)]
+    unexplained = await _unexplained(session, device_id, now_s, at_most)
+    pairs += [(code, None) for code in unexplained]
+    scarce = len(used) + sum(slot is None for _, slot in pairs) > capacity
+    pairs += await _in_the_way(
+        session, device_id, [code for code, _ in pairs], now_s, at_most if scarce else 0
+    )
     codes = {code.access_code_id: code for code, _ in pairs}
     orphans = await session.scalars(
         select(Slot)
@@ -82,32 +127,112 @@ async def read(session: AsyncSession, device_id: str, capacity: int, now_s: int)
         {code.access_code_id: slot for code, slot in pairs if slot is not None},
         orphans.all(),
         used,
-        await _next_due_s(session, living, now_s),
+        await _next_due_s(session, device_id, now_s),
+        len(unexplained) >= at_most,
     )
+
+
+async def _first_to_place(
+    session: AsyncSession, device_id: str, now_s: int, at_most: int
+) -> Sequence[AccessCode]:
+    """The first ones that wait, without those whose PIN stands on the keypad for another that has precedence.
+
+    These would fill the front: a guest who comes each week with one PIN has a year of them.
+    """
+    holder = aliased(AccessCode)
+    gives_way = and_(
+        holder.managed,
+        holder.starts_at_s > now_s,
+        holder.starts_at_s > begins_s,
+    )
+    barred = exists(
+        select(1)
+        .select_from(Slot)
+        .outerjoin(
+            holder,
+            and_(holder.device_id == Slot.device_id, holder.slot == Slot.slot, holder.state != "deleted"),
+        )
+        .where(
+            Slot.device_id == AccessCode.device_id,
+            Slot.code == AccessCode.code,
+            ~func.coalesce(gives_way, False),
+        )
+    )
+    found = await session.scalars(
+        select(AccessCode)
+        .where(*waiting(device_id, now_s), AccessCode.code.is_not(None), ~barred)
+        .order_by(*_IN_ORDER)
+        .limit(at_most)
+    )
+    return found.all()
+
+
+async def _unexplained(
+    session: AsyncSession, device_id: str, now_s: int, at_most: int
+) -> Sequence[AccessCode]:
+    """Of those that are due and wait: first the ones with no error that says why, then those said to be duplicates,
+    which may be ones of another code by now."""
+    said = (
+        select(CodeError.error_code)
+        .where(
+            CodeError.access_code_id == AccessCode.access_code_id,
+            CodeError.error_code.in_((NO_SPACE, DUPLICATE)),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = await session.scalars(
+        select(AccessCode)
+        .where(
+            *waiting(device_id, now_s),
+            begins_s <= now_s,
+            AccessCode.code.is_not(None),
+            said.is_distinct_from(NO_SPACE),
+        )
+        .order_by(case((said.is_(None), 0), else_=1), *_IN_ORDER)
+        .limit(at_most)
+    )
+    return found.all()
 
 
 async def _in_the_way(
-    session: AsyncSession, device_id: str, codes: Sequence[AccessCode], now_s: int, *, scarce: bool
-) -> list[tuple[AccessCode, Slot | None]]:
-    """Whoever holds a PIN that is to be written, and, where slots are scarce, whoever could give one up."""
-    pins = [code.code for code in codes if code.code is not None and wanted(code, now_s)]
+    session: AsyncSession, device_id: str, codes: Sequence[AccessCode], now_s: int, may_go: int
+) -> list[Pair]:
+    """Whoever holds a PIN that is to be written, and the last `may_go` of those that could give up a slot."""
+    pins = {code.code for code in codes if code.code is not None and wanted(code, now_s)}
     if not pins:
         return []
-    standing: ColumnElement[bool] = Slot.code.in_(pins)
-    if scarce:
-        standing = or_(standing, and_(AccessCode.managed, AccessCode.starts_at_s > now_s))
-    rows = await session.execute(
+    at_its_slot = (
         select(AccessCode, Slot)
         .join(Slot, AT_ITS_SLOT)
-        .where(AccessCode.device_id == device_id, AccessCode.state != "deleted", standing)
+        .where(AccessCode.device_id == device_id, AccessCode.state != "deleted", AccessCode.slot.is_not(None))
     )
-    return [(row[0], row[1]) for row in rows]
+    pairs: list[Pair] = [
+        (row[0], row[1]) for row in await session.execute(at_its_slot.where(Slot.code.in_(pins)))
+    ]
+    if may_go:
+        ahead = (
+            at_its_slot.where(AccessCode.managed, AccessCode.starts_at_s > now_s)
+            .order_by(
+                AccessCode.starts_at_s.desc(),
+                AccessCode.created_at_ms.desc(),
+                AccessCode.access_code_id.desc(),
+            )
+            .limit(may_go)
+        )
+        pairs += [(row[0], row[1]) for row in await session.execute(ahead)]
+    return pairs
 
 
-async def _next_due_s(session: AsyncSession, living: ColumnElement[bool], now_s: int) -> float:
+async def _next_due_s(session: AsyncSession, device_id: str, now_s: int) -> float:
     """When time alone next changes what the keypad shall hold or is said to hold; infinity for never."""
+    on_it = and_(AccessCode.device_id == device_id, AccessCode.slot.is_not(None), AccessCode.managed)
     edges = [
-        await session.scalar(select(func.min(edge)).where(living, AccessCode.managed, edge > now_s))
-        for edge in (AccessCode.starts_at_s, AccessCode.ends_at_s)
+        await session.scalar(select(func.min(edge)).where(condition, edge > now_s))
+        for condition, edge in (
+            (on_it, AccessCode.starts_at_s),
+            (on_it, AccessCode.ends_at_s),
+            (and_(*waiting(device_id, now_s)), begins_s),
+        )
     ]
     return min((float(edge) for edge in edges if edge is not None), default=float("inf"))
