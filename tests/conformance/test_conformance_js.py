@@ -6,17 +6,15 @@ that of 2026 with the newest release. What a case does stands in `js/cases`.
 
 import json
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hil_world import Doorpad
+from demonstration import demo, run
 from node import JS
 
 CONTRACT = json.loads((Path(__file__).parent.parent / "api" / "seam_contract.json").read_text())
 TYPES = {"2025": "types-1721", "2026": "types-1977"}
-_RUN_S = 300  # it takes 15 s on an idle machine
 
 CASES = [
     f"{file.stem}.{name}"
@@ -51,25 +49,8 @@ class Ran:
 @pytest.fixture(scope="session", params=TYPES)
 def ran(request: pytest.FixtureRequest, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     vocabulary = request.param
-    folder = tmp_path_factory.mktemp("conformance")
-    arguments = ["demo", "--json", "--port", "0", "--errors-vocabulary", vocabulary]
-    demo = Doorpad([*arguments, "--data", str(folder / "data")], folder / "stderr")
-    try:
-        ready = demo.ready()
-        result = subprocess.run(
-            ["node", "run.mjs", ready["endpoint"], ready["api_key"], TYPES[vocabulary]],
-            cwd=packages,
-            capture_output=True,
-            text=True,
-            timeout=_RUN_S,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        assert demo.stop() == 0
-        assert demo.said == ""
-    finally:
-        if demo.process.poll() is None:
-            demo.kill()
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    with demo(tmp_path_factory.mktemp("conformance"), "--errors-vocabulary", vocabulary) as ready:
+        told = [json.loads(line) for line in run(packages, "run.mjs", ready, TYPES[vocabulary]).splitlines()]
     return Ran({it["case"]: it["findings"] for it in told if "case" in it}, told[-1]["answered"])
 
 
