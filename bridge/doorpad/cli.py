@@ -260,7 +260,9 @@ def change_key(
             raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
         database = await Database.open(settings.data)
         try:
-            await change(keypad.port, keypad.baud, settings.data / "keys", serial)
+            await change(
+                keypad.port, keypad.baud, settings.data / "keys", serial, half_duplex=keypad.half_duplex
+            )
         finally:
             await database.close()
         print(f"keypad {serial} has a new key", flush=True)

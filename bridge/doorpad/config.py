@@ -23,6 +23,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     """One keypad. `serial`: the id that it proves, 16 hex digits; `control`: its bench, if it is emulated.
 
     `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
+    `half_duplex`: the line is one pair of wires for both directions, as RS-485 has.
     """
 
     serial: str
@@ -30,6 +31,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     port: str
     baud: int = 115_200
     max_baud: int | None = None
+    half_duplex: bool = False
     control: str | None = None
 
 

@@ -82,6 +82,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
                 port=keypad.port,
                 baud=keypad.baud,
                 max_baud=keypad.max_baud,
+                half_duplex=keypad.half_duplex,
                 simulated=keypad.control is not None,
                 keys=keys,
             )

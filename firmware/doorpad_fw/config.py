@@ -20,6 +20,7 @@ _SETTINGS = {
     "slots": (SLOTS_MAX, 1, SLOTS_MAX),
     "baud": (115_200, 9600, 921_600),
     "console": (0, 0, 1),  # the host is at UART0, where the prompt is, and not at a UART of the link's own
+    "half_duplex": (0, 0, 1),  # one pair of wires for both directions; not on the console
     "strike_ms": (5000, _STRIKE_MS_MIN, STRIKE_MS_MAX),
     "quiet": (0, 0, 1),  # no sound
     "door_contact": (0, 0, 1),  # whether it is fitted
@@ -33,7 +34,7 @@ _SETTINGS = {
     VERSION: (0, 0, 0x3FFF_FFFF),  # of the settings as a whole
 }
 # Not for a host to change: one would cut its own line.
-_AT_START = ("slots", "baud", "console", VERSION)
+_AT_START = ("slots", "baud", "console", "half_duplex", VERSION)
 
 
 def _check(settings):

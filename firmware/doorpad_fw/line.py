@@ -9,7 +9,7 @@ import asyncio
 import select
 from sys import stdin, stdout  # the emulator puts its own line in their place, and in that of kbd_intr
 
-from doorpad_link.device import WINDOW
+from doorpad_link.device import TURN_MS, WINDOW
 from doorpad_link.frame import MTU_BYTES, WRAPPING_BYTES
 from machine import UART
 from micropython import const, kbd_intr
@@ -33,7 +33,7 @@ def limits(settings):
     """Return (MTU, window, credit) of the line: AUTH_R tells them (protocol/README.md, section 3)."""
     if settings["console"]:
         return _CONSOLE_CREDIT_BYTES - WRAPPING_BYTES, WINDOW, _CONSOLE_CREDIT_BYTES
-    return MTU_BYTES, WINDOW, _UART_CREDIT_BYTES
+    return MTU_BYTES, 1 if settings["half_duplex"] else WINDOW, _UART_CREDIT_BYTES
 
 
 def open_line(settings):
@@ -47,9 +47,14 @@ def _woken(_uart):
 
 
 class UartLine:
-    """UART1 or 2. `overruns`: how often the receive buffer was found full, so that bytes may be lost."""
+    """UART1 or 2. `overruns`: how often the receive buffer was found full, so that bytes may be lost.
+
+    `half_duplex`: both sides send on one pair of wires, and hear themselves. The transceiver takes the wires by
+    itself while bytes are sent; a pin for that would be one more than a plain ESP32 has to give.
+    """
 
     def __init__(self, settings):
+        self.half_duplex = bool(settings["half_duplex"])
         self.baud = settings["baud"]  # at the start
         self._uart = UART(
             pins.LINK_UART,
@@ -73,7 +78,15 @@ class UartLine:
         return size
 
     async def write(self, data):
+        if self.half_duplex:
+            await self._silence()
         self._uart.write(data)
+
+    async def _silence(self):
+        heard = -1
+        while heard != self._uart.any():  # at most until the buffer is full
+            heard = self._uart.any()
+            await asyncio.sleep_ms(TURN_MS + 1)  # of this millisecond nobody knows how much has passed
 
     def can_run_at(self, baud):
         return _BAUD_MIN <= baud <= _BAUD_MAX
@@ -88,6 +101,8 @@ class UartLine:
 
 class ConsoleLine:
     """UART0. Bytes of the host interrupt nothing any more, for 03 stands in many a frame."""
+
+    half_duplex = False
 
     def __init__(self):
         kbd_intr(-1)

@@ -112,6 +112,8 @@ class Link:
             if state == self._hinted:
                 continue
             self._hinted = state
+            if self._line.half_duplex:
+                continue  # the host speaks first, and asks often
             await self._send(self._session.hint(*state))
 
     async def _send(self, out):

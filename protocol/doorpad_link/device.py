@@ -26,6 +26,7 @@ NO_SESSION = 1  # a sealed frame came that no session here can open
 UNKNOWN_HOST = 2  # a HELLO came from a host that this keypad holds no key for
 
 WINDOW = 4  # requests that a host may have in flight; the answers to as many are kept
+TURN_MS = 2  # on one pair of wires: how long it is silent before the other side speaks
 _REPLAY_BITS = 32  # how far back an unanswered request may lie behind the newest
 
 # Unsealed frames cost the keypad hashes and can be sent by anyone: at most five answers a second.
@@ -81,7 +82,7 @@ class DeviceSession:
         self._inner = bytearray(frame.MTU_BYTES)
         self._hint_counter = 0
         self.forged = 0  # intact frames whose tag or proof was wrong
-        self.intact = 0  # frames from a host that were none of noise
+        self.intact = 0  # frames that came whole
         self.opened = 0  # requests among them that the session's key opened
 
     @property
@@ -101,9 +102,9 @@ class DeviceSession:
         self._answer_credit_ms = min(self._answer_credit_ms + elapsed_ms, _ANSWER_CREDIT_MS_MAX)
         out: bytes | bytearray = b""
         for header, body in self._splitter.feed(data):
+            self.intact += 1
             if header.from_device:
                 continue  # our own echo, or another keypad
-            self.intact += 1
             answer: bytes | bytearray = b""
             if header.kind == frame.HELLO:
                 answer = self._on_hello(bytes(body))

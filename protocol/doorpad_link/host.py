@@ -5,7 +5,7 @@ each is sent again, bit for bit, until its reply comes or the session is given u
 """
 
 from doorpad_link import cbor, frame
-from doorpad_link.device import NO_SESSION, UNKNOWN_HOST
+from doorpad_link.device import NO_SESSION, TURN_MS, UNKNOWN_HOST
 from doorpad_link.frame import Header
 from doorpad_link.handshake import (
     DEVICE_ID_BYTES,
@@ -114,6 +114,7 @@ class HostSession:
         key_of: `key_of(device_id)` gives the 32-byte key for a keypad, or None.
         random_bytes: `random_bytes(n)` from the system's generator.
         byte_us: how long the line takes for a byte, microseconds: 87 at 115,200 baud.
+        half_duplex: both sides send on one pair of wires: one request at a time, and only into silence.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class HostSession:
         key_of: "Callable[[bytes], bytes | None]",
         random_bytes: "Callable[[int], bytes]",
         byte_us: int = 87,
+        half_duplex: bool = False,
     ) -> None:
         self.state = IDLE
         self.retransmits = 0
@@ -129,6 +131,8 @@ class HostSession:
         self._key_of = key_of
         self._random_bytes = random_bytes
         self._byte_us = byte_us
+        self._half_duplex = half_duplex
+        self._silent_ms = 0  # from when on the line counts as silent
         self._splitter = frame.Splitter(_KEEP_BYTES)
         self._out = bytearray()
         self._hello = b""
@@ -206,13 +210,19 @@ class HostSession:
 
     def wake_at_ms(self) -> "int | None":
         """When to call `on_time`, or None while nothing is awaited."""
-        if self._waiting and not self._in_flight:
-            # There is room again then, and no answer will come to say so.
-            return self._sent_ms + _STALL_MS_MAX
-        return min((flight.deadline_ms for flight in self._in_flight), default=None)
+        if self._in_flight:
+            return max(min(flight.deadline_ms for flight in self._in_flight), self._silent_ms)
+        if not self._waiting:
+            return None
+        if self._has_room(self._waiting[0], self._silent_ms):
+            return self._silent_ms
+        # There is room again then, and no answer will come to say so.
+        return self._sent_ms + _STALL_MS_MAX
 
     def on_time(self, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
         """Repeat what got no answer in time; after the last repetition the session is lost."""
+        if now_ms < self._silent_ms:
+            return []
         late = [flight for flight in self._in_flight if now_ms >= flight.deadline_ms]
         if not late:
             self._fill(now_ms)
@@ -233,6 +243,8 @@ class HostSession:
     def receive(self, data: bytes, now_ms: int) -> "list[Opened | Replied | Hinted | Lost]":
         """Take the bytes that came; return the events they complete. Never raises on wire input."""
         events: list[Opened | Replied | Hinted | Lost] = []
+        if self._half_duplex and data:
+            self._silent_ms = now_ms + TURN_MS + 1  # of this millisecond nobody knows how much has passed
         for header, body in self._splitter.feed(data):
             if not header.from_device:
                 continue
@@ -259,7 +271,7 @@ class HostSession:
 
     def _fill(self, now_ms: int) -> None:
         """Send what waits, as far as the keypad's window and receive buffer go."""
-        while self._waiting:
+        while self._waiting and now_ms >= self._silent_ms:
             flight = self._waiting[0]
             if self._in_flight and flight.counter - self._in_flight[0].counter >= self._window:
                 return
@@ -362,7 +374,7 @@ class HostSession:
         ):
             return self._lose(MALFORMED)
         self._answered(self._in_flight[0], now_ms)
-        self._window, self._credit_bytes = answer[2], answer[3]
+        self._window, self._credit_bytes = 1 if self._half_duplex else answer[2], answer[3]
         self.mtu_bytes = min(answer[1], frame.MTU_BYTES)
         self.state = OPEN
         return Opened(self._device_id, self._boot_id, answer[1:])

@@ -1,8 +1,10 @@
 """Serial lines with a speed and its limits, as an installer wires them, with the bridge as it runs on a hub."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from hil_world import running
+import pytest
+from hil_world import World, running
 
 
 def test_line_that_may_be_faster_is_raised_also_by_a_bridge_that_finds_it_raised(tmp_path: Path) -> None:
@@ -17,3 +19,33 @@ def test_line_that_may_be_faster_is_raised_also_by_a_bridge_that_finds_it_raised
         world.create(code="482914")
         assert bench.ask(about=True)["baud"] == 921_600
         assert bench.opens("482914")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A keypad on one pair of wires: nothing comes unasked, so the bridge asks often."""
+    folder = tmp_path_factory.mktemp("pair")
+    with running(folder, "--baud", "115200", "--half-duplex", timing="poll_s = 0.2") as world:
+        yield world
+
+
+@pytest.mark.parametrize(
+    "faults", [{}, {"seed": 11, "flip": 2e-4}], ids=["good wires", "bit errors, seed 11"]
+)
+def test_codes_and_events_pass_over_one_pair_of_wires(pair: World, faults: dict[str, float]) -> None:
+    pin, other = ("482913", "591024") if faults else ("482914", "591025")
+    with pair.keypad.bench() as bench:
+        bench.ask(faults=faults)
+        code = pair.create(code=pin)
+        assert bench.opens(pin)
+        mark = pair.bridge.mark()
+        bench.ask(program=other)
+        pair.bridge.event("access_code.unmanaged.created", after=mark)
+        pair.seam.access_codes.delete(access_code_id=code)
+        pair.bridge.event("access_code.deleted", code)
+        assert not bench.opens(pin)
+        assert bench.opens(other)
+        harm = bench.ask(faults={})["harm"]
+    unlocked = [event for event in pair.events(event_type="lock.unlocked") if event.access_code_id == code]
+    assert len(unlocked) == 1
+    assert bool(harm) == bool(faults), "the wires were not as bad as they were asked to be"

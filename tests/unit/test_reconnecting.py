@@ -27,7 +27,7 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
     loop = JumpingLoop()
     begun: list[float] = []
 
-    async def fail(*_: object) -> NoReturn:
+    async def fail(*_: object, **__: object) -> NoReturn:
         begun.append(loop.time())
         if len(begun) == count:
             raise Enough
@@ -35,7 +35,7 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
 
     async def keep() -> None:
         database = await Database.open(folder)
-        keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, folder)
+        keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, False, folder)
         keeper = Keeper(database, keypad, Timing(), lambda: 1, lambda *_: None, lambda *_: None)
         await keeper.enrol()
         try:

@@ -62,7 +62,7 @@ class Line:
     def settings(self) -> dict[str, int]:
         """The settings of a keypad that is wired so."""
         speed = {} if self.baud is None else {"baud": self.baud}
-        return {"console": int(self.console), **speed}
+        return {"console": int(self.console), "half_duplex": int(self.half_duplex), **speed}
 
 
 AT_ONCE = Line()
@@ -220,28 +220,32 @@ class Cable:
         return terminal.baud(self._slave) if self.line.baud is not None else None
 
     def _arrive_at_keypad(self, data: bytes, baud: int | None) -> None:
-        if self.line.half_duplex:
-            data = self._shared(data, self._to_hub)
-            self._give_hub(data, baud)
-        self._give_keypad(data, baud)
+        if self.state is Plug.IN:
+            data = self._on_the_wires(data, self._to_keypad, self._to_hub)
+            self._give_keypad(data, baud)
+            if self.line.half_duplex:
+                self._give_hub(data, baud)
 
     def _arrive_at_hub(self, data: bytes, baud: int | None) -> None:
-        if self.line.half_duplex:
-            data = self._shared(data, self._to_keypad)
-            self._give_keypad(data, baud)
-        self._give_hub(data, baud)
+        if self.state is Plug.IN:
+            data = self._on_the_wires(data, self._to_hub, self._to_keypad)
+            self._give_hub(data, baud)
+            if self.line.half_duplex:
+                self._give_keypad(data, baud)
 
-    def _shared(self, data: bytes, other: Wire) -> bytes:
-        if not other.is_busy:
-            return data
-        self.collided_bytes += len(data)
-        return os.urandom(len(data))  # two drivers against each other: no level that anyone could foretell
+    def _on_the_wires(self, data: bytes, wire: Wire, other: Wire) -> bytes:
+        if self.line.half_duplex and other.was_driven(wire.passing_since_s):
+            self.collided_bytes += len(data)
+            data = os.urandom(
+                len(data)
+            )  # two drivers against each other: no level that anyone could foretell
+        if self.tap is not None:
+            self.tap(data, wire is self._to_hub)
+        return data
 
     def _give_keypad(self, data: bytes, baud: int | None) -> None:
-        if self.state is not Plug.IN or self._keypad is None:
+        if self._keypad is None:
             return
-        if self.tap is not None:
-            self.tap(data, False)
         data = misread(data, baud, self.keypad_baud)
         if self._far_end is not None and self.line.receive_bytes is not None:
             room = max(self.line.receive_bytes - terminal.unread_bytes(self._far_end.fileno()), 0)
@@ -255,8 +259,5 @@ class Cable:
             self._keypad.send(data)
 
     def _give_hub(self, data: bytes, baud: int | None) -> None:
-        if self.state is Plug.IN:
-            if self.tap is not None:
-                self.tap(data, True)
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._master, misread(data, baud, self._hub_baud()))
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._master, misread(data, baud, self._hub_baud()))

@@ -105,6 +105,7 @@ def write_config(
             f"name = {json.dumps(about.name)}",
             f"port = {json.dumps(str(server.keypad.cable.name.absolute()))}",
             *([f"baud = {server.keypad.cable.line.baud}"] if server.keypad.cable.line.baud else []),
+            *(["half_duplex = true"] if server.keypad.cable.line.half_duplex else []),
             f"control = {json.dumps(str(server.path.absolute()))}",
             "",
         ]

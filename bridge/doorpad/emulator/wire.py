@@ -8,6 +8,7 @@ from doorpad.emulator.faults import Spoiler
 
 _BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
 _CHUNK_BYTES = 16  # 1.4 ms at 115,200 baud: hardly more than the event loop's own clock can tell apart
+_LETS_GO_S = 0.001  # after its last byte a side may still drive the wires
 _WAITING_BYTES_MAX = 4096  # what a serial adapter's driver takes before a write has to wait
 
 Give = Callable[[bytes, int | None], None]  # bytes, and the speed at which they were sent
@@ -27,6 +28,7 @@ class Wire:
         self._waiting = bytearray()
         self._speeds: deque[tuple[int, int | None]] = deque()  # (bytes, baud) of what waits
         self._carried_at = 0.0  # when the newest byte that was given out had passed the line
+        self.passing_since_s = 0.0  # when the first of the bytes that are given out had begun to pass it
         self._timer: asyncio.TimerHandle | None = None
         self.carried_bytes = 0
         self.left_bytes: int | None = None  # that still pass before `on_cut` is called; None: any number
@@ -36,9 +38,9 @@ class Wire:
     def is_full(self) -> bool:
         return len(self._waiting) >= _WAITING_BYTES_MAX
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self._waiting)
+    def was_driven(self, since_s: float) -> bool:
+        """Whether the sending side has driven the wires at any time from `since_s` on, by the loop's clock."""
+        return bool(self._waiting) or self._carried_at + _LETS_GO_S > since_s
 
     def put(self, data: bytes, baud: int | None) -> None:
         """Carry bytes that are sent at `baud`; None: at once."""
@@ -89,6 +91,7 @@ class Wire:
         waiting, baud = self._speeds.popleft()
         count = waiting
         if baud is not None:
+            self.passing_since_s = self._carried_at
             elapsed_s = asyncio.get_running_loop().time() - self._carried_at
             count = min(int(elapsed_s * baud / _BITS_PER_BYTE), waiting)
             self._carried_at += _seconds(count, baud)

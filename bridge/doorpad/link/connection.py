@@ -42,7 +42,7 @@ class LinkStatistics:
 class Connection:
     """An open session. Make one with `Connection.open`; it ends by itself when the session is lost."""
 
-    def __init__(self, port: serial.Serial, key: LinkKey, serial_number: str) -> None:
+    def __init__(self, port: serial.Serial, key: LinkKey, serial_number: str, half_duplex: bool) -> None:
         self._port = port
         self._loop = asyncio.get_running_loop()
         device_id = bytes.fromhex(serial_number)
@@ -51,6 +51,7 @@ class Connection:
             lambda offered: key.psk if offered == device_id else None,
             os.urandom,
             _byte_us(port.baudrate),
+            half_duplex,
         )
         self._unsent = bytearray()
         self._bytes_in = 0
@@ -63,14 +64,23 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, path: str, baud: int, key: LinkKey, serial_number: str, timeout_s: float = 10.0
+        cls,
+        path: str,
+        baud: int,
+        key: LinkKey,
+        serial_number: str,
+        timeout_s: float = 10.0,
+        *,
+        half_duplex: bool = False,
     ) -> "tuple[Connection, Opened]":
         """Open the port and a session with the keypad of this serial number (16 hex digits).
+
+        `half_duplex`: the line is one pair of wires for both directions.
 
         Raises:
             LinkDown: one of its kinds; the port is closed again.
         """
-        connection = cls(open_port(path, baud), key, serial_number)
+        connection = cls(open_port(path, baud), key, serial_number, half_duplex)
         connection._loop.add_reader(connection._port.fd, connection._readable)
         try:
             connection._session.start(_now_ms())

@@ -24,7 +24,13 @@ from doorpad.link.operations import Refused
 
 
 async def open_session(
-    path: str, baud: int, keys: Path, serial: str, timeout_s: float = 10.0
+    path: str,
+    baud: int,
+    keys: Path,
+    serial: str,
+    timeout_s: float = 10.0,
+    *,
+    half_duplex: bool = False,
 ) -> tuple[Connection, Opened]:
     """Open a session with the keypad's key, or with the next one if a change was interrupted.
 
@@ -35,30 +41,32 @@ async def open_session(
     following = keyring.load_next(keys, serial)
     if following is not None:
         with contextlib.suppress(NoSession):
-            opened = await Connection.open(path, baud, following, serial, timeout_s)
+            opened = await Connection.open(path, baud, following, serial, timeout_s, half_duplex=half_duplex)
             keyring.promote(keys, serial)
             return opened
-    opened = await Connection.open(path, baud, keyring.load(keys, serial), serial, timeout_s)
+    opened = await Connection.open(
+        path, baud, keyring.load(keys, serial), serial, timeout_s, half_duplex=half_duplex
+    )
     if following is not None:
         keyring.drop_next(keys, serial)  # a proven one would have ended the key that just worked
     return opened
 
 
-async def change_key(path: str, baud: int, keys: Path, serial: str) -> None:
+async def change_key(path: str, baud: int, keys: Path, serial: str, *, half_duplex: bool = False) -> None:
     """Agree on a new key and let the old one go on both sides.
 
     Raises:
         LinkDown: no session; run it again, whichever key holds is found.
         Refused: the keypad did not agree; the old key holds.
     """
-    connection, _ = await open_session(path, baud, keys, serial)
+    connection, _ = await open_session(path, baud, keys, serial, half_duplex=half_duplex)
     try:
         old = keyring.load(keys, serial)
         following = await _agree(connection, old)
         keyring.save_next(keys, serial, following)
     finally:
         connection.close()
-    connection, _ = await Connection.open(path, baud, following, serial)
+    connection, _ = await Connection.open(path, baud, following, serial, half_duplex=half_duplex)
     connection.close()
     keyring.promote(keys, serial)
 

@@ -51,6 +51,7 @@ class KeypadPort:
     port: str
     baud: int
     max_baud: int | None  # to be asked for once a session has opened
+    half_duplex: bool
     simulated: bool
     keys: Path  # folder of the key files, keyring.py
 
@@ -129,6 +130,7 @@ class Keeper:
                     self._keypad.keys,
                     self._keypad.serial,
                     self._timing.handshake_s,
+                    half_duplex=self._keypad.half_duplex,
                 )
             except LinkDown as reason:
                 await self._await_next(reason, began + self._backoff.next_s())
