@@ -43,12 +43,15 @@ class Door:
         self._uptime_ticks = now
         return self._uptime_ms
 
-    def note(self, kind, reason=0, slot=None):
-        """Write a journal entry, dated now. A worn out flash must not stop the door: it is said, and that is all."""
+    def note(self, kind, reason=0, slot=None, maker=messages.MAKER_KEYPAD):
+        """Write a journal entry, dated now; `maker`: the host on whose behalf.
+
+        A worn out flash must not stop the door: it is said, and that is all.
+        """
         self._journal.lockout = self._lockout.pack()
         now_s, ms = self._clock.now()
         try:
-            self._journal.append(kind, reason, now_s, ms, self.uptime_ms(), slot)
+            self._journal.append(kind, reason, now_s, ms, self.uptime_ms(), slot, maker)
         except FlashError as error:
             health.report(messages.HEALTH_JOURNAL)
             sys.print_exception(error)

@@ -83,8 +83,8 @@ class Journal:
         starts = [self._starts[n] for n in self._log.segments() if self._starts[n]]
         return min(starts) if starts else self.head + 1
 
-    def append(self, kind, reason, time_s, ms, uptime_ms, slot=None, maker=0):
-        """Write one entry; `slot` is the Slot it is about. Raises FlashError."""
+    def append(self, kind, reason, time_s, ms, uptime_ms, slot, maker):
+        """Write one entry; `slot` is the Slot it is about, `maker` who brought it about. Raises FlashError."""
         sequence = self.head + 1
         current, used = self._log.current, self._log.used
         fields = (

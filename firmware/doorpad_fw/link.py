@@ -7,6 +7,7 @@ import sys
 
 from doorpad_link import messages
 from doorpad_link.device import DeviceSession
+from doorpad_link.handshake import key_id
 from micropython import const
 from time import ticks_diff, ticks_ms
 
@@ -23,9 +24,10 @@ class Link:
         line: to read and write: line.py.
         capabilities: what AUTH_R tells of this keypad (protocol/README.md, section 1).
         serve: `serve(maker, op, body)` does one request; see operations.py.
+        on_key_changed: `on_key_changed(maker)` is called when that host has a new key.
     """
 
-    def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve):
+    def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve, on_key_changed):
         self._line = line
         self._speed = None  # speed.py, once a hub has asked for another one
         self._slots = slots
@@ -37,6 +39,7 @@ class Link:
         self._bytes_out = 0
         self._identity = identity
         self._serve = serve
+        self._on_key_changed = on_key_changed
         self._session = DeviceSession(
             identity.device_id, boot_id, identity.hosts, capabilities, os.urandom, self._answer
         )
@@ -54,6 +57,9 @@ class Link:
                 gc.mem_free(),
                 self._line.overruns,
             ]
+        if op == messages.OP_HOSTS:
+            hosts = enumerate(self._identity.hosts)
+            return messages.OK, [[place + 1, host_id, key_id(key)] for place, (host_id, key) in hosts]
         if op == messages.OP_SPEED:
             return self._ask_speed(body), None
         if op != messages.OP_NEXT_KEY:
@@ -78,7 +84,9 @@ class Link:
         return self._bytes_in, self._session.intact, self._session.opened
 
     def _key_proven(self):
+        maker = self._identity.following[0]
         key_change.finish(self._identity)
+        self._on_key_changed(maker)
         self._session.following = None
 
     def changed(self):

@@ -88,11 +88,16 @@ async def _run(settings):
         if link is not None:
             link.changed()
 
+    def key_changed(maker):
+        door.note(messages.EV_KEY_CHANGED, 0, None, maker)
+
     door = Door(identity, slots, journal, clock, outputs, settings, on_change)
     boot_id = os.urandom(8)
     operations = Operations(slots, journal, clock, door, settings, boot_id)
     line = open_line(settings)
-    link = Link(line, identity, slots, journal, boot_id, operations.capabilities, operations.serve)
+    link = Link(
+        line, identity, slots, journal, boot_id, operations.capabilities, operations.serve, key_changed
+    )
     door.note(messages.EV_BOOT, reset_cause())
     if reset_due:
         door.note(messages.EV_FACTORY_RESET)

@@ -92,7 +92,7 @@ class Operations:
     def _ping(self, _maker, body):
         return messages.OK, body
 
-    def _time(self, _maker, body):
+    def _time(self, maker, body):
         unix_s, ms = body
         if not 0 <= ms < 1000 or unix_s < messages.UNIX_OF_2000:
             return messages.INVALID, None
@@ -101,7 +101,7 @@ class Operations:
         if moved_s is None:
             return messages.TIME_BEHIND, self._journal.time_floor_s + messages.UNIX_OF_2000
         if not was_trusted or abs(moved_s) > 2:
-            self._door.note(messages.EV_CLOCK_SET)
+            self._door.note(messages.EV_CLOCK_SET, 0, None, maker)
         return messages.OK, None
 
     def _put(self, maker, body):
@@ -188,7 +188,7 @@ class Operations:
             )
         return messages.OK, [self._slots.epoch, self._slots.generation, following, slots]
 
-    def _config(self, _maker, body):
+    def _config(self, maker, body):
         if body is not None:
             if_version, changes = body
             if if_version != self._settings[config.VERSION]:
@@ -198,6 +198,7 @@ class Operations:
             except OSError as error:
                 sys.print_exception(error)
                 return messages.FLASH, None
+            self._door.note(messages.EV_SETTINGS_CHANGED, 0, None, maker)
             self.capabilities[_PIN_MIN_AT : _PIN_MIN_AT + 2] = (
                 self._settings["pin_min"],
                 self._settings["pin_max"],
@@ -223,6 +224,7 @@ class Operations:
                     entry.access_code_id,
                     entry.boot,
                     entry.uptime_ms,
+                    entry.maker,
                 ]
                 for entry in entries
             ],

@@ -13,6 +13,7 @@ OP_PUT = 21
 OP_DEL = 22
 OP_ADOPT = 25
 OP_SINCE = 24
+OP_HOSTS = 27
 OP_EVENTS = 30
 OP_CONFIG = 41
 OP_NEXT_KEY = 40
@@ -68,6 +69,8 @@ EV_MASTER_CHANGED = 17  # the master PIN was changed at the keypad
 EV_FACTORY_RESET = 18
 EV_KEY_STUCK = 19  # down for 30 s, and ignored until it is up; reason: the key in ASCII
 EV_KEY_FREED = 20  # reason: as there
+EV_SETTINGS_CHANGED = 21  # over the link, by the entry's maker
+EV_KEY_CHANGED = 22  # the link key of the entry's maker gave way to a new one
 
 # Reasons of a decision.
 GRANTED = 0

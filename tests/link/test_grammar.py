@@ -32,7 +32,7 @@ ID8, ID16 = bytes(range(8)), bytes(range(16))
 PUT = [0, 4096, b"123456", 1_760_000_000, 1_760_003_600, 3]
 RECORD = [7, 300, 35, b"1234", 1_760_000_000, 1_760_003_600, ID8, ID16, 1]
 CLEARED = [8, 301, 0, None, None, None, None, None, 0]
-ENTRY = [1, None, 999, 3, 1, 0, 0, bytes(16), 1, 70_000]
+ENTRY = [1, None, 999, 3, 1, 0, 0, bytes(16), 1, 70_000, 0]
 
 # Written by hand from the README, one of each; behind it, for each place that a wrong value fits, such a value.
 SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
@@ -86,6 +86,11 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     ),
     "adopt-request": ([25, [300, 7, ID8, ID16]], [((1, 0), -1), ((1, 1), 4097), ((1, 2), None), ((1, 3), ID8)]),
     "adopt-reply": ([25, 6, None], [((1,), 0), ((2,), [])]),
+    "hosts-request": ([27, None], [((1,), [])]),
+    "hosts-reply": (
+        [27, 0, [[1, ID8, b"name"]]],
+        [((2,), []), *(((2, 0, place), wrong) for place, wrong in enumerate([0, ID16, ID8]))],
+    ),
     "events-request": ([30, [0, 255]], [((1, 0), None), ((1, 1), -1)]),
     "events-reply": (
         [30, 0, [b"jour", 1, 2, [ENTRY, ENTRY]]],
@@ -93,7 +98,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
             ((2, 0), ID8),
             *(
                 ((2, 3, 1, place), wrong)
-                for place, wrong in enumerate([0, 0, 1000, None, None, 4097, -1, ID8, None, None])
+                for place, wrong in enumerate([0, 0, 1000, None, None, 4097, -1, ID8, None, None, 5])
             ),
         ],
     ),
@@ -231,6 +236,10 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     assert [slot.code for slot in slots if slot.slot == 1] == [None]
     page = await operations.events(connection, 0)
     assert {messages.EV_GRANTED, messages.EV_SLOT_SET} <= {entry.kind for entry in page.entries}
+    hosts = await operations.hosts(connection)
+    assert [host.maker for host in hosts] == [1]
+    by = {entry.kind: entry.maker for entry in page.entries}
+    assert (by[messages.EV_SETTINGS_CHANGED], by[messages.EV_CLOCK_SET], by[messages.EV_GRANTED]) == (1, 1, 0)
     assert await connection.request(messages.OP_PING, [b"x", None, "ü"]) == (0, [b"x", None, "ü"])
     newest_s = max(entry.time_s or 0 for entry in page.entries)
     assert await connection.request(messages.OP_TIME, [1_000_000_000, 0]) == (messages.TIME_BEHIND, newest_s)

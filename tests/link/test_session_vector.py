@@ -42,7 +42,7 @@ ASKED: list[tuple[str, int, Any, int, Any]] = [
         30,
         [70_000, 15],
         0,
-        [JOURNAL_EPOCH, 1, 70_001, [[70_001, 1_760_000_042, 500, 2, 0, 7, 301, CODE_ID, 3, 60_000]]],
+        [JOURNAL_EPOCH, 1, 70_001, [[70_001, 1_760_000_042, 500, 2, 0, 7, 301, CODE_ID, 3, 60_000, 0]]],
     ),
     ("unknown operation", 99, None, 7, None),
 ]

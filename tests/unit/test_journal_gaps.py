@@ -20,7 +20,7 @@ WARNING = "device_communication_degraded"
 
 
 def granted(sequence: int) -> JournalRecord:
-    return JournalRecord(sequence, NOW_MS // 1000, 0, messages.EV_GRANTED, 0, 0, 0, None, 5, 1000)
+    return JournalRecord(sequence, NOW_MS // 1000, 0, messages.EV_GRANTED, 0, 0, 0, None, 5, 1000, 0)
 
 
 def page(*sequences: int, first: int = 1, head: int = 0, epoch: str = EPOCH) -> JournalPage:

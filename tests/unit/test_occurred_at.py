@@ -31,6 +31,7 @@ ENTRY = JournalRecord(
     access_code_id=None,
     boot=5,
     uptime_ms=40_000,
+    maker=0,
 )
 
 

@@ -11,6 +11,7 @@ from doorpad.api.conditions import ErrorObject, WarningObject, error_object, war
 from doorpad.api.device_objects import device_errors
 from doorpad.api.pins import is_weak
 from doorpad.api.times import instant_us, iso, iso_s
+from doorpad.store import makers
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
 
@@ -147,7 +148,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         is_external_modification_allowed=code.external_modification_allowed,
         is_one_time_use=code.one_time,
         common_code_key=code.common_code_key,
-        doorpad={**_place(slot), "is_weak_code": code.code is not None and is_weak(code.code)},
+        doorpad={**_place(rows), "is_weak_code": code.code is not None and is_weak(code.code)},
     )
 
 
@@ -166,7 +167,7 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCod
         ends_at=iso_s(code.ends_at_s),
         errors=_errors(rows),
         warnings=_warnings(rows),
-        doorpad=_place(rows.slot),
+        doorpad=_place(rows),
     )
 
 
@@ -183,8 +184,11 @@ def _type(code: AccessCode) -> CodeType:
     return "ongoing" if code.ends_at_s is None else "time_bound"
 
 
-def _place(slot: Slot | None) -> dict[str, Any]:
-    return {"slot": slot and slot.slot, "generation": slot and slot.version}
+def _place(rows: CodeRows) -> dict[str, Any]:
+    if rows.slot is None:
+        return {"slot": None, "generation": None, "maker": None}
+    maker = makers.name(rows.device, rows.slot.maker)
+    return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker}
 
 
 def _errors(rows: CodeRows, *, over: bool = False) -> list[ErrorObject]:

@@ -9,6 +9,7 @@ from doorpad.api.conditions import ErrorObject, WarningObject, error_object, war
 from doorpad.api.pins import lengths
 from doorpad.api.times import iso
 from doorpad.link.names import health_names
+from doorpad.store import makers
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.schema import Device, Hub
 
@@ -108,6 +109,10 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "clock_trusted": device.clock_trusted,
             "health": health_names(device.health),
             "link_state": device.link_state,
+            "hosts": [
+                {"maker": makers.name(device, int(number)), "key_id": key_id}
+                for number, key_id in device.hosts.items()
+            ],
             "journal_gaps": [
                 {
                     "journal_epoch": gap["journal_epoch"],

@@ -111,4 +111,4 @@ KNOWN = TOLD | NEVER_TOLD
 
 # This hub's own. Clients that check types strictly know none of them, so that only who asks for one by its name is
 # told of it: "*" of a webhook and a list without a filter leave them out.
-OWN: frozenset[str] = frozenset(("doorpad.journal_gap",))
+OWN: frozenset[str] = frozenset(("doorpad.journal_gap", "doorpad.key_changed", "doorpad.settings_changed"))

@@ -76,7 +76,18 @@ class SlotRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """A hub that the keypad holds a key for, its number there, and the public name of that key (hex)."""
+
+    maker: int
+    host_id: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalRecord:
+    """`maker`: the host on whose behalf it happened, 0 for the keypad and people at it."""
+
     sequence: int
     time_s: int | None
     ms: int
@@ -87,6 +98,7 @@ class JournalRecord:
     access_code_id: str | None
     boot: int
     uptime_ms: int
+    maker: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +307,17 @@ def _slot(value: object) -> SlotRecord:
     )
 
 
+async def hosts(connection: Connection) -> list[Host]:
+    """Ask which hubs the keypad holds keys for. Empty: it is of a version that does not tell."""
+    status, answer = await connection.request(messages.OP_HOSTS, None)
+    if status == messages.UNSUPPORTED:
+        return []
+    if status != messages.OK or not isinstance(answer, list):
+        raise Refused(messages.OP_HOSTS, status)
+    found = [_fields(item, _INT, _BYTES, _BYTES) for item in answer]
+    return [Host(maker, host_id.hex(), key_id.hex()) for maker, host_id, key_id in found]
+
+
 @dataclass(frozen=True, slots=True)
 class JournalPage:
     epoch: str
@@ -312,11 +335,11 @@ async def events(connection: Connection, cursor: int, count: int = 255) -> Journ
 
 
 def _journal(value: object) -> JournalRecord:
-    sequence, time_s, ms, kind, reason, slot, version, access_code_id, boot, uptime_ms = _fields(
-        value, _INT, _INT_N, _INT, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT
+    sequence, time_s, ms, kind, reason, slot, version, access_code_id, boot, uptime_ms, maker = _fields(
+        value, _INT, _INT_N, _INT, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT
     )
     return JournalRecord(
-        sequence, time_s, ms, kind, reason, slot, version, _code_id(access_code_id), boot, uptime_ms
+        sequence, time_s, ms, kind, reason, slot, version, _code_id(access_code_id), boot, uptime_ms, maker
     )
 
 

@@ -92,6 +92,9 @@ class Device(Base):
     # How often the journal has lost its end and given numbers again that were read before.
     journal_rewound: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     boot_id: Mapped[str | None] = mapped_column(String)
+    # Whose changes a maker number stands for: the name of the key (hex) by number; {} until it has been read.
+    hosts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default=text("'{}'"))
+    maker: Mapped[int | None]  # the number that the keypad gives to this hub
     link_state: Mapped[LinkState] = mapped_column(String, default="new", server_default=text("'new'"))
     link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)
     link_reason: Mapped[str | None] = mapped_column(String)  # why it is not online, for people

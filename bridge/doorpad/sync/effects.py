@@ -104,7 +104,15 @@ async def _code_of(
     session.add(code)
     await session.flush()
     happened_ms = learned.happened_ms.get((found.slot, found.version))
-    await tell(session, code, "access_code.unmanaged.created", 0, learned.now_ms, occurred_at_ms=happened_ms)
+    await tell(
+        session,
+        code,
+        "access_code.unmanaged.created",
+        0,
+        learned.now_ms,
+        occurred_at_ms=happened_ms,
+        made_by=found.maker,
+    )
     return code
 
 
@@ -143,7 +151,7 @@ async def _left(
             await external.gave_up_conversion(session, code, learned.now_ms)
         code.state = "deleted"
         code.deleted_at_ms = learned.now_ms
-        await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms)
+        await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms, made_by=found.maker)
         return
     if was_there and not wanted(code, learned.now_ms // 1000):
         code.removed_announced = True
@@ -151,7 +159,7 @@ async def _left(
         await tell(session, code, "access_code.removed_from_device", at, learned.now_ms)
         await clear_errors(session, code)
     elif was_there and found.maker != learned.maker:
-        await external.taken_off(session, code, found.version, learned.now_ms)
+        await external.taken_off(session, code, found.version, found.maker, learned.now_ms)
     code.announced = None
     await settle(session, code, None, learned.now_ms)
 

@@ -8,7 +8,8 @@ from doorpad_link.messages import SINGLE_USE
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.store.schema import AccessCode, CodeError, Slot
+from doorpad.store import makers
+from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import on_keypad
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
@@ -23,13 +24,13 @@ _HOUR_MS = 3_600_000
 _SEEN_MAX = 100  # instants that a mark remembers
 
 
-async def taken_off(session: AsyncSession, code: AccessCode, version: int, now_ms: int) -> None:
-    """Another hand has cleared the slot of a code that should be there."""
+async def taken_off(session: AsyncSession, code: AccessCode, version: int, maker: int, now_ms: int) -> None:
+    """Another hand has cleared the slot of a code that should be there. `maker`: whose it was."""
     at = await of_version(session, code, version)
-    await tell(session, code, "access_code.deleted_external_to_seam", at, now_ms)
+    await tell(session, code, "access_code.deleted_external_to_seam", at, now_ms, made_by=maker)
     if code.external_modification_allowed:
         code.taken_off = True
-    await _mark(session, code, now_ms, "removed")
+    await _mark(session, code, now_ms, "removed", maker)
 
 
 async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: int) -> None:
@@ -37,11 +38,11 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     if code.state != "active" or on_keypad(code, slot):
         return
     at = await of_version(session, code, slot.version)
-    await tell(session, code, "access_code.modified_external_to_seam", at, now_ms)
+    await tell(session, code, "access_code.modified_external_to_seam", at, now_ms, made_by=slot.maker)
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
         code.one_time = bool(slot.flags & SINGLE_USE)
-    await _mark(session, code, now_ms, "modified")
+    await _mark(session, code, now_ms, "modified", slot.maker)
 
 
 async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
@@ -51,7 +52,8 @@ async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: in
     await tell(session, code, event_type, code.asked_at_ms, now_ms)
 
 
-async def _mark(session: AsyncSession, code: AccessCode, now_ms: int, change_type: str) -> None:
+async def _mark(session: AsyncSession, code: AccessCode, now_ms: int, change_type: str, maker: int) -> None:
+    device = await session.get_one(Device, code.device_id)
     standing = await session.get(CodeError, (code.access_code_id, MODIFIED))
     seen_ms = [*(standing.detail["seen_ms"] if standing is not None else []), now_ms][-_SEEN_MAX:]
     await stand(
@@ -60,6 +62,7 @@ async def _mark(session: AsyncSession, code: AccessCode, now_ms: int, change_typ
         Problem(MODIFIED, {"seen_ms": seen_ms, "change_type": change_type}),
         now_ms,
         is_warning=code.external_modification_allowed,
+        hint=f"It was {change_type} {makers.in_words(device, maker)}.",
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.log import record
 from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
+from doorpad.store import makers
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
 from doorpad.store.schema import Device
 from doorpad.sync import degraded, gaps
@@ -102,6 +103,13 @@ async def _apply(
         event_type = "lock.access_denied"
         reason_code, message = _REASONS.get(entry.reason, ("credential_error", "The code was refused."))
         payload = {"reason": {"reason_code": reason_code, "message": message}}
+    elif entry.kind == messages.EV_SETTINGS_CHANGED:
+        event_type = "doorpad.settings_changed"
+        payload = {"maker": makers.name(device, entry.maker)}
+    elif entry.kind == messages.EV_KEY_CHANGED:
+        event_type = "doorpad.key_changed"
+        payload = {"maker": makers.name(device, entry.maker)}
+        device.hosts = {}
     elif entry.kind == messages.EV_SLOT_SET:
         event_type = "access_code.unmanaged.created"
     elif entry.kind == messages.EV_SLOT_CLEARED and entry.access_code_id is None:
@@ -111,6 +119,7 @@ async def _apply(
     if event_type.startswith("access_code."):
         assert code_id is not None
         # The table tells of the same change: whichever is read first logs it.
+        payload = {"doorpad": {"maker": makers.name(device, entry.maker)}}
         event_id = effect_event_id(code_id, event_type, 0)
     await record(
         session,

@@ -235,7 +235,9 @@ class Keeper:
             device.pin_min = found.pin_length_min
             device.pin_max = found.pin_length_max
             device.firmware = found.firmware
-            device.boot_id = boot_id.hex()
+            if device.boot_id != boot_id.hex():
+                device.boot_id, device.hosts = boot_id.hex(), {}  # it may have been commissioned anew
+            device.maker = found.maker
             if self._credentials.proven(device):
                 log.warning("keypad %s: the keys fit again", self._keypad.serial)
         self._clock_set_at = 0.0

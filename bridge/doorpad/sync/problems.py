@@ -49,17 +49,18 @@ async def stand(
     hint: str = "",
 ) -> bool:
     """Let the condition stand on the code, with these details; return whether it is new. No event."""
+    words = (CODE_WARNINGS if is_warning else ERRORS)[problem.error_code].message
+    message = f"{words} {hint}".strip()
     standing = await session.get(CodeError, (code.access_code_id, problem.error_code))
     if standing is not None:
-        standing.detail, standing.is_warning = problem.detail, is_warning
+        standing.detail, standing.is_warning, standing.message = problem.detail, is_warning, message
         return False
-    words = (CODE_WARNINGS if is_warning else ERRORS)[problem.error_code].message
     session.add(
         CodeError(
             access_code_id=code.access_code_id,
             error_code=problem.error_code,
             created_at_ms=now_ms,
-            message=f"{words} {hint}".strip(),
+            message=message,
             detail=problem.detail,
             is_warning=is_warning,
         )

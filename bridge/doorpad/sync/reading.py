@@ -36,6 +36,7 @@ class Reader:
         The journal tells when something happened, the table what is there now. An event is told only when what it
         speaks of can be seen, so the table is taken first, with the journal's times.
         """
+        await self._learn_hosts(connection)
         pages = await self._journal_pages(connection, state)
         happened_ms = {
             (entry.slot, entry.version): journal.occurred_at_ms(entry, state, self.now_ms())
@@ -49,6 +50,16 @@ class Reader:
                 device = await session.get_one(Device, self.device_id)
                 await journal.apply_page(session, device, page, state, self.now_ms(), self.timing)
         return changed
+
+    async def _learn_hosts(self, connection: Connection) -> None:
+        """Read whose changes a maker number stands for, unless it is known."""
+        async with self.database.read() as session:
+            device = await session.get_one(Device, self.device_id)
+        if not device.hosts:
+            hosts = await operations.hosts(connection)
+            async with self.database.write() as session:
+                device = await session.get_one(Device, self.device_id)
+                device.hosts = {str(host.maker): host.key_id for host in hosts}
 
     async def _journal_pages(self, connection: Connection, state: KeypadState) -> list[JournalPage]:
         async with self.database.read() as session:

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.log import record
+from doorpad.store import makers
 from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, Device
 
@@ -15,8 +16,17 @@ async def tell(
     now_ms: int,
     payload: dict[str, object] | None = None,
     occurred_at_ms: int | None = None,
+    made_by: int | None = None,
 ) -> None:
-    """Log an event about a code, once for each discriminator. `occurred_at_ms`: None for now."""
+    """Log an event about a code, once for each discriminator.
+
+    Args:
+        occurred_at_ms: None for now.
+        made_by: the maker number of the hand that did it, where that is not this hub's.
+    """
+    shown = dict(payload or {})
+    if made_by is not None:
+        shown["doorpad"] = {"maker": makers.name(await session.get_one(Device, code.device_id), made_by)}
     await record(
         session,
         event_id=effect_event_id(code.access_code_id, event_type, discriminator),
@@ -25,7 +35,7 @@ async def tell(
         access_code_id=code.access_code_id,
         occurred_at_ms=now_ms if occurred_at_ms is None else occurred_at_ms,
         created_at_ms=now_ms,
-        payload=payload or {},
+        payload=shown,
     )
 
 

@@ -1,0 +1,90 @@
+"""Two hubs at one keypad: each change that the other made is told with the name of its key."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from doorpad import keyring
+from doorpad.link import operations
+from doorpad.link.connection import Connection
+from doorpad.link.operations import SlotWrite
+from doorpad_link import identity, messages
+from doorpad_link.handshake import key_id
+from hil_world import World, running
+
+OTHER = keyring.LinkKey(b"otherhub", secrets.token_bytes(32))
+OTHER_NAME = f"host:{key_id(OTHER.psk).hex()}"
+PIN, OTHER_PIN, THIRD_PIN = "482913", "736450", "591024"
+
+
+@pytest.fixture
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("makers"), timing="poll_s = 0.2") as world:
+        yield world
+
+
+def enrol_other(world: World) -> None:
+    """Give the keypad the other hub's key, as commissioning it for two hubs does."""
+    copies = [world.folder / "identity.bin", world.folder / "nvs-doorpad" / "identity"]
+    known = identity.unpack(copies[0].read_bytes())
+    assert known is not None
+    known.hosts.append((OTHER.host_id, OTHER.psk))
+    for copy in copies:
+        copy.write_bytes(identity.pack(known))
+
+
+async def work_as_other(world: World) -> None:
+    """Make a code, change the PIN of the first hub's code, and change a setting."""
+    connection, opened = await Connection.open(str(world.keypad.link), 115_200, OTHER, world.keypad.serial)
+    assert operations.capabilities(opened.capabilities).maker == 2
+    [ours] = (await operations.changed_since(connection, 0, 1)).slots
+    assert ours.code == PIN and ours.access_code_id is not None
+    changed = SlotWrite(
+        ours.slot, ours.version, OTHER_PIN, None, None, ours.access_code_id, secrets.token_bytes(8)
+    )
+    made = SlotWrite(9, 0, THIRD_PIN, None, None, "0f" * 16, secrets.token_bytes(8))
+    assert all(result.done for result in await operations.put(connection, [changed, made]))
+    status, [version, _] = await connection.request(messages.OP_CONFIG, None)  # type: ignore[misc]
+    status, _ = await connection.request(messages.OP_CONFIG, [version, [["quiet", 1]]])
+    assert status == messages.OK
+    connection.close()
+
+
+def test_changes_by_another_hub_are_told_with_the_name_of_its_key(world: World) -> None:
+    code_id = world.create(code=PIN)
+    assert world.place(code_id)["maker"] == "hub"
+    assert world.bridge.stop() == 0
+    with world.keypad.bench() as bench:
+        bench.ask(power="off")
+        enrol_other(world)
+        bench.ask(power="on")
+    asyncio.run(work_as_other(world))
+    world.start_bridge()
+    modified = world.bridge.event("access_code.modified_external_to_seam", code_id)
+    assert modified["doorpad"] == {"maker": OTHER_NAME}
+    made = world.bridge.event("access_code.unmanaged.created")
+    assert made["doorpad"] == {"maker": OTHER_NAME}
+    assert world.unmanaged_place(made["access_code_id"])["maker"] == OTHER_NAME
+    changed = world.bridge.event("doorpad.settings_changed")
+    assert changed["maker"] == OTHER_NAME
+    world.create(code="864213")  # whatever waited to be written was written with it, or before
+    [error] = world.seam.access_codes.get(access_code_id=code_id).errors
+    assert error.error_code == "code_modified_external_to_seam"
+    assert f"by another hub, whose key is {key_id(OTHER.psk).hex()}" in error.message
+    assert world.place(code_id)["maker"] == "hub"
+    ours = key_id(keyring.load(world.data / "keys", world.keypad.serial).psk).hex()
+    assert world.own_fields()["hosts"] == [
+        {"maker": "hub", "key_id": ours},
+        {"maker": OTHER_NAME, "key_id": key_id(OTHER.psk).hex()},
+    ]
+    for secret in (OTHER.psk.hex(), PIN, OTHER_PIN, THIRD_PIN):
+        assert secret not in world.said
+
+
+def test_code_made_at_the_keypad_is_told_as_its_own(world: World) -> None:
+    with world.keypad.bench() as bench:
+        bench.ask(program=OTHER_PIN)
+    made = world.bridge.event("access_code.unmanaged.created")
+    assert made["doorpad"] == {"maker": "keypad"}
+    assert world.unmanaged_place(made["access_code_id"])["maker"] == "keypad"
