@@ -5,13 +5,14 @@ import sys
 from doorpad_link import messages
 from micropython import const
 
+import doorpad_fw
 from doorpad_fw import config, health
 from doorpad_fw.line import limits
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
+from doorpad_fw.version import VERSION
 
-VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
@@ -44,6 +45,7 @@ class Operations:
             messages.OP_SINCE: self._since,
             messages.OP_EVENTS: self._events,
             messages.OP_CONFIG: self._config,
+            messages.OP_CRASHES: self._crashes,
         }
         self.capabilities = list(limits(settings)) + [
             slots.capacity,
@@ -204,6 +206,14 @@ class Operations:
                 self._settings["pin_max"],
             )
         return messages.OK, [self._settings[config.VERSION], config.describe(self._settings)]
+
+    def _crashes(self, _maker, body):
+        from doorpad_fw import crash  # it does not stay on the heap
+
+        try:
+            return messages.OK, crash.CrashLog().crash(body[0])
+        finally:
+            del doorpad_fw.crash, sys.modules["doorpad_fw.crash"]
 
     def _events(self, _maker, body):
         cursor, count = body

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from doorpad_link import messages
 
 from doorpad.events.log import record
 from doorpad.link import operations
@@ -253,6 +255,8 @@ class Keeper:
             self._timing,
         )
         state = await self._look(connection)
+        if state.health & messages.HEALTH_CRASHED:
+            await self._read_crashes(connection)
         await reader.changes(connection, state)
         if pages := await reader.verify(connection, state):
             log.warning("keypad %s: %d pages of its table were read again", self._keypad.serial, pages)
@@ -319,6 +323,16 @@ class Keeper:
             device = await session.get_one(Device, self.device_id)
             device.health = health
         self._health = health
+
+    async def _read_crashes(self, connection: Connection) -> None:
+        found = [asdict(crash) for crash in await operations.crashes(connection)]
+        async with self._database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            is_new = found != device.crashes
+            device.crashes = found
+        if found and is_new:
+            said = found[0]["text"].strip().splitlines()[-1:]
+            log.error("keypad %s: its program crashed: %s", self._keypad.serial, *said or ["it says nothing"])
 
     async def _settle_all(self, *, may_finish: bool) -> None:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""
