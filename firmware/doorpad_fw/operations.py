@@ -24,6 +24,13 @@ _OP_ID_MAX = 0xFFFF_FFFF_FFFF_FFFF
 _CODE_ID_BYTES = const(16)
 
 
+def _are_numbers(*values):
+    for value in values:
+        if type(value) is not int:  # True is none
+            return False
+    return True
+
+
 class Operations:
     """Does the requests of hosts. `serve` is what a session calls for each."""
 
@@ -110,19 +117,25 @@ class Operations:
         op_id, code_ids, puts = body
         if len(op_id) != _OP_ID_BYTES or len(code_ids) != _CODE_ID_BYTES * len(puts):
             return messages.INVALID, None
+        for if_version, step, pin, from_unix, until_unix, flags in puts:  # before the first one is written
+            if (
+                not _are_numbers(if_version, step, flags)
+                or not isinstance(pin, bytes)
+                or not (from_unix is until_unix is None or _are_numbers(from_unix, until_unix))
+            ):
+                return messages.INVALID, None
         operation = int.from_bytes(op_id, "big")
         results = []
         number = 0
         for place, (if_version, step, pin, from_unix, until_unix, flags) in enumerate(puts):
             number += step
             from_s = until_s = 0
-            if from_unix is not None or until_unix is not None:
+            if from_unix is not None:
                 from_s = from_unix - messages.UNIX_OF_2000
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
                 step < 1
                 or not 1 <= number <= SLOTS_MAX
-                or not isinstance(pin, bytes)
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
@@ -141,9 +154,12 @@ class Operations:
         return messages.OK, results
 
     def _delete(self, maker, body):
+        for if_version, number, op_id in body:  # before the first one is cleared
+            if not _are_numbers(if_version, number) or not isinstance(op_id, bytes):
+                return messages.INVALID, None
         results = []
         for if_version, number, op_id in body:
-            if not 1 <= number <= SLOTS_MAX or len(op_id) != 8:
+            if not 1 <= number <= SLOTS_MAX or len(op_id) != _OP_ID_BYTES:
                 results.append((number, messages.INVALID, 0))
             else:
                 results.append((number,) + self._slots.clear(number, if_version, op_id, maker))
