@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 from doorpad_link import messages
 
@@ -20,7 +19,6 @@ from doorpad.link.connection import Connection, LinkStatistics
 from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusable
 from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
-from doorpad.link.rotation import open_session
 from doorpad.link.speed import HigherSpeed
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
@@ -28,6 +26,8 @@ from doorpad.store.schema import Device, LinkState
 from doorpad.sync.backoff import Backoff
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
+from doorpad.sync.finding import Ports, Search
+from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
@@ -44,24 +44,11 @@ def _now_s() -> float:
 OnStatistics = Callable[[str, LinkStatistics, KeypadStatistics], None]
 
 
-@dataclass(frozen=True)
-class KeypadPort:
-    """A keypad as the configuration names it. `serial`: 16 hex digits."""
-
-    serial: str
-    name: str
-    port: str
-    baud: int
-    max_baud: int | None  # to be asked for once a session has opened
-    half_duplex: bool
-    simulated: bool
-    keys: Path  # folder of the key files, keyring.py
-
-
 class Keeper:
     """`run()` until cancelled; `wake()` when what its keypad shall hold has changed.
 
     Args:
+        ports: those of this hub.
         now_ms: Unix milliseconds.
         on_link: called with device id and new state when the keypad comes or goes.
         on_statistics: called with device id and what hub and keypad have counted, now and then.
@@ -71,6 +58,7 @@ class Keeper:
         self,
         database: Database,
         keypad: KeypadPort,
+        ports: Ports,
         timing: Timing,
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
@@ -89,6 +77,7 @@ class Keeper:
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
         self._backoff = Backoff()
+        self._search = Search(ports, keypad, timing.handshake_s)
         self._higher_speed = HigherSpeed(keypad.max_baud)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
@@ -126,14 +115,7 @@ class Keeper:
         while True:
             began = _now_s()
             try:
-                connection, opened = await open_session(
-                    self._keypad.port,
-                    self._keypad.baud,
-                    self._keypad.keys,
-                    self._keypad.serial,
-                    self._timing.handshake_s,
-                    half_duplex=self._keypad.half_duplex,
-                )
+                connection, opened = await self._search.open_session()
             except LinkDown as reason:
                 await self._await_next(reason, began + self._backoff.next_s())
                 continue
