@@ -14,7 +14,7 @@ from esp32 import Partition
 from doorpad_fw.decide import decide
 from doorpad_fw.log import Log
 from doorpad_fw.memory import SLOTS_MAX
-from doorpad_fw.slots import RECORD_BYTES, Slot, Slots
+from doorpad_fw.slots import LAYOUT, Slot, Slots
 
 SEGMENTS = 128
 FEW = 16
@@ -24,7 +24,7 @@ CHANGES = 20_000
 
 def mount():
     partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
-    return Slots(Log(partition, 0, SEGMENTS, RECORD_BYTES, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
+    return Slots(Log(partition, 0, SEGMENTS, LAYOUT, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
 
 
 def fill(slots, first, last):

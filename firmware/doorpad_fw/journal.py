@@ -16,7 +16,8 @@ from array import array
 from micropython import const
 
 RECORD_BYTES = const(48)
-_LAYOUT = "<IIBBHIBBII16sH"
+LAYOUT = (b"dpL1", RECORD_BYTES, 0)
+_FIELDS = "<IIBBHIBBII16sH"
 _SPARE_SEGMENTS = const(2)
 _NO_CODE = bytes(16)
 
@@ -51,7 +52,7 @@ class Journal:
         self.time_floor_s = 0  # no later entry may be dated before this
         self.boot = 1  # number of this start
         self.lockout = 0  # packed state of the lockout, written with every entry
-        self._starts = array("I", bytes(4 * 256))  # number of the first entry of each segment
+        self._starts = array("I", bytes(4 * log.count))  # number of the first entry of each segment
         self._load()
 
     @property
@@ -63,7 +64,9 @@ class Journal:
         for segment in self._log.segments():
             start = self.head + 1  # unless an entry says better
             for position, payload in self._log.records(segment):
-                entry = Entry(struct.unpack(_LAYOUT, payload))
+                if payload is None:
+                    continue
+                entry = Entry(struct.unpack(_FIELDS, payload))
                 start = entry.sequence - position % per_segment
                 self.newest = entry
                 if entry.time_s > self.time_floor_s:
@@ -102,7 +105,7 @@ class Journal:
             ms,
         )
         try:
-            self._log.append(struct.pack(_LAYOUT, *fields))
+            self._log.append(struct.pack(_FIELDS, *fields))
             self.time_floor_s = max(self.time_floor_s, time_s)
         finally:
             if (self._log.current, self._log.used) != (current, used):
@@ -128,7 +131,9 @@ class Journal:
             if following is not None and 0 < self._starts[following] <= cursor + 1:
                 continue  # all of this segment lies at or before the cursor
             for _, payload in self._log.records(segment):
-                entry = Entry(struct.unpack(_LAYOUT, payload))
+                if payload is None:
+                    continue
+                entry = Entry(struct.unpack(_FIELDS, payload))
                 if entry.sequence > cursor:
                     entries.append(entry)
                     if len(entries) == count:

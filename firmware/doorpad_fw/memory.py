@@ -11,9 +11,9 @@ SLOTS_MAX = const(4096)
 BUCKETS = const(8192)  # twice the slots: a probe ends after one or two steps
 SEGMENT_BYTES = const(4096)
 
-slot_buckets = array("H", bytes(2 * BUCKETS))  # slot number, 0 for none
+slot_buckets = array("H", bytes(2 * BUCKETS))  # fingerprint of the PIN and slot number less 1; 0 for none
 slot_positions = array("H", b"\xff\xff" * (SLOTS_MAX + 1))  # of each slot's newest record
-segment = bytearray(SEGMENT_BYTES)  # scratch for one erase block
+scratch = bytearray(1024)  # for records that are read many at once: nobody holds on to it over a call
 
 
 def forget_slots():

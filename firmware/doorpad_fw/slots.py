@@ -1,11 +1,18 @@
 """The slot table: PINs and their windows on flash, and an index in RAM that finds a PIN in constant time.
 
-A slot's newest record is the truth; a cleared slot keeps a record too, so that an older one that is still
-on flash can never come back. PINs are encrypted on flash and found by a keyed tag.
+Each slot has at most one record that is not retired, and that is the truth: whatever a change, a clearing or a copy
+replaces is retired after the new record has been read back. A slot of which flash holds retired records alone has
+lost its newest one. It opens nothing, and gets a record that says so under a new version: the hub writes it again.
+A cleared slot keeps a record too: the hub asks what was cleared.
 
-    kind[1] slot[2] version[4] flags[2] from[4] until[4] maker[1] tag[2] op_id[8] access_code_id[16] pin[16]
+    mark[1] kind|maker[1] slot[2] version[4] flags[1] spare[1] from[4] until[4] tag[2] op_id[8] code_id[16] pin[16]
 
-Times are seconds since 2000, 0 for none. `version` is the table's generation at the record's writing.
+Times are seconds since 2000, 0 for none. `version` is the table's generation at the record's writing. Slot 0 is no
+slot: its record keeps the generation where records were lost that may have had a later one.
+
+PINs are encrypted on flash and found by a keyed tag, both by AES under one key that is used for nothing else: the
+block is length[1] digits[12] version[3]; of the same with version 0, the first two bytes are the tag. HMAC would
+take three times as long, and 2 KB of the heap for each entry.
 """
 
 import struct
@@ -14,27 +21,52 @@ import sys
 from cryptolib import aes
 from doorpad_link import messages
 from doorpad_link.digest import Digest
-from doorpad_link.hkdf import Hmac, equal
+from doorpad_link.hkdf import Hmac
 from micropython import const
 
-from doorpad_fw import health, memory
+from doorpad_fw import memory, seldom, slot_index
 from doorpad_fw.log import FlashError
-from doorpad_fw.memory import BUCKETS, SLOTS_MAX
+from doorpad_fw.memory import SLOTS_MAX
 
 RECORD_BYTES = const(64)
-_LAYOUT = "<BHIHIIBH8s16s16s"
-_MAKER_AT = const(17)
+LAYOUT = (b"dpS2", RECORD_BYTES, 1)
+_FIELDS = "<BBHIBxIIH8s16s16s"
+_TERMS = "<IBxII"
+_KIND_AT = const(1)
+NUMBER_AT = const(2)  # the version follows
+VERSION_AT = const(4)
+_FLAGS_AT = const(8)
 _TAG_AT = const(18)
-_SET = const(1)
-_CLEARED = const(2)
+_OP_ID_AT = const(20)
+_CODE_AT = const(28)
+_PIN_AT = const(44)
+_LIVE = const(0xFF)  # mark of a record that counts
+_SET = const(0x10)  # kind, over the maker's number
+_CLEARED = const(0x20)
+_MAKER = const(0x0F)
 _ECB = const(1)
-_NOWHERE = const(0xFFFF)
+NOWHERE = const(0xFFFF)  # no record
 _NO_OP = bytes(8)
 NO_CODE = bytes(16)
 _SPARE_SEGMENTS = const(2)  # one to open next, one erased ahead of it
 _TRIES_MAX = const(3)  # of one write: a bit that is stuck spoils one place, not its neighbours
 
-assert BUCKETS <= 0x10000  # a bucket is found by the 16-bit tag
+
+def is_set(payload):
+    """Whether a record is of a slot that holds a code."""
+    return payload[_KIND_AT] & _SET != 0
+
+
+def tag_of(payload):
+    return payload[_TAG_AT] | payload[_TAG_AT + 1] << 8
+
+
+class Terms:
+    """What a decision and its journal entry need to know of a slot. Times in seconds since 2000, 0 for none."""
+
+    def __init__(self):
+        self.number = self.version = self.flags = self.from_s = self.until_s = 0
+        self.access_code_id = bytearray(16)
 
 
 class Slot:
@@ -53,135 +85,119 @@ class Slot:
 
 
 class Slots:
-    """The table over one Log. `capacity`: how many slots may hold a code, 1 to SLOTS_MAX.
+    """The table over one Log of LAYOUT. `capacity`: how many slots may hold a code, 1 to SLOTS_MAX.
 
     The index lives in arrays taken at the start: making a second table ends the first.
     """
 
     def __init__(self, log, capacity, device_key):
-        self._log = log
+        self.log = log
         self.capacity = capacity
         self.generation = 0
         self.used = 0
         memory.forget_slots()
-        self._buckets = memory.slot_buckets
-        self._positions = memory.slot_positions
-        self._live = bytearray(256)  # newest records in each segment
+        self.positions = memory.slot_positions
+        self.live = bytearray(log.count)  # newest records in each segment
         self.digest = Digest(SLOTS_MAX)
-        self._tag_mac = Hmac(device_key)
         self._pin_key = Hmac(device_key).digest(b"pin at rest")[:16]
-        self._load()
+        # What a decision works with is there from the start: it takes next to nothing from the heap.
+        self._cipher = aes(self._pin_key, _ECB)
+        self._block = bytearray(16)
+        self._enciphered = bytearray(16)
+        self._found = Terms()
+        self._holds_block = self._holds
+        self._pin_on_flash = log.payload[_PIN_AT:]
+        self._code_on_flash = log.payload[_CODE_AT:_PIN_AT]
+        seldom.call("slot_care", "load", self)
 
     @property
     def epoch(self):
-        return self._log.epoch
+        return self.log.epoch
 
-    def _load(self):
-        for segment in self._log.segments():
-            for position, payload in self._log.records(segment):
-                _kind, number, version = struct.unpack_from("<BHI", payload)
-                if version >= self._newest(number)[1]:
-                    self._positions[number] = position
-        for number in range(1, SLOTS_MAX + 1):
-            position = self._positions[number]
-            if position == _NOWHERE:
-                continue
-            self._live[position // self._log.per_segment] += 1
-            payload = self._log.read(position)
-            version = struct.unpack_from("<I", payload, 3)[0]
-            self.generation = max(self.generation, version)
-            if payload[0] == _SET:
-                self.digest.add(number, version)
-                self._link(number, self._tag_of(payload))
-                self.used += 1
-        self._make_room()
+    def tag_at(self, number):
+        """Return the tag under which a slot is found, -1 where its record is damaged."""
+        try:
+            return tag_of(self.log.read(self.positions[number]))
+        except FlashError:
+            return -1
 
-    # The index: open addressing, linear probing, deletion by moving entries back. The tags stay on flash: a copy
-    # in RAM would save a read of 64 bytes a probe and cost 8 KiB of the heap.
-
-    def _tag_of(self, payload):
-        return struct.unpack_from("<H", payload, _TAG_AT)[0]
-
-    def _link(self, number, tag):
-        at = tag % BUCKETS
-        while self._buckets[at]:
-            at = (at + 1) % BUCKETS
-        self._buckets[at] = number
-
-    def _unlink(self, number, tag):
-        hole = tag % BUCKETS
-        while self._buckets[hole] != number:
-            hole = (hole + 1) % BUCKETS
-        at = hole
-        while True:
-            at = (at + 1) % BUCKETS
-            other = self._buckets[at]
-            if not other:
-                break
-            try:
-                home = self._tag_of(self._log.read(self._positions[other])) % BUCKETS
-            except FlashError:
-                home = at  # it stays where it is until whoever reads it next finds it damaged
-            # `other` may move into the hole unless its home lies behind the hole, on its way to here.
-            if (at - home) % BUCKETS >= (at - hole) % BUCKETS:
-                self._buckets[hole] = other
-                hole = at
-        self._buckets[hole] = 0
+    def _encipher(self, pin, version):
+        # Into `_enciphered`, whence it must be taken before the next call.
+        struct.pack_into("<B12sHB", self._block, 0, len(pin), pin, version & 0xFFFF, version >> 16 & 0xFF)
+        self._cipher.encrypt(self._block, self._enciphered)
 
     def _tag(self, pin):
-        digest = self._tag_mac.digest(b"pin" + pin)
-        return digest[0] | digest[1] << 8
+        self._encipher(pin, 0)
+        return self._enciphered[0] | self._enciphered[1] << 8
+
+    def _holder(self, pin):
+        # Number of the slot that holds the PIN, 0 for none. Leaves the record in `log.payload`.
+        return slot_index.find(self._tag(pin), self._holds_block)
+
+    def _holds(self, number):
+        # Whether the slot holds the PIN that `_encipher` took last.
+        payload = self._payload(number)
+        if payload is None:
+            return False
+        block = self._block
+        block[13] = payload[VERSION_AT]
+        block[14] = payload[VERSION_AT + 1]
+        block[15] = payload[VERSION_AT + 2]
+        self._cipher.encrypt(block, self._enciphered)
+        return self._pin_on_flash == self._enciphered
 
     def find(self, pin):
-        """Return the slot that holds `pin` (ASCII digits), or None."""
-        tag = self._tag(pin)
-        at = tag % BUCKETS
-        found = None
-        while True:
-            number = self._buckets[at]
-            if not number:
-                return found
-            payload = self._payload(number)
-            if payload is None:
-                continue  # it was damaged, and another slot may stand here now
-            if self._tag_of(payload) == tag:
-                slot = self.get(number)
-                if equal(slot.pin, pin):
-                    found = slot
-            at = (at + 1) % BUCKETS
+        """Return the Terms, valid until the next call, of the slot that holds `pin` (ASCII digits), or None."""
+        number = self._holder(pin)
+        if not number:
+            return None
+        found = self._found
+        found.number = number
+        found.version, found.flags, found.from_s, found.until_s = struct.unpack_from(
+            _TERMS, self.log.payload, VERSION_AT
+        )
+        found.access_code_id[:] = self._code_on_flash
+        return found
 
     def _payload(self, number):
-        # The slot's newest record, valid until the next call, or None. A damaged one is gone from here on.
-        position = self._positions[number]
-        if position == _NOWHERE:
+        # The slot's newest record, valid until the next call, or None. One found damaged is gone from here on, one
+        # that could be mended gets another place.
+        position = self.positions[number]
+        if position == NOWHERE:
             return None
         try:
-            return self._log.read(position)
+            payload = self.log.read(position)
+            if not self.log.mended:
+                return payload
         except FlashError:
-            self._lose(number)
-            return None
-
-    def _lose(self, number):
-        health.report(messages.HEALTH_RECORD_LOST)
-        for at in range(BUCKETS):
-            if self._buckets[at] == number:
-                self._unlink(number, at)
-                self.used -= 1
-                break
-        self._live[self._positions[number] // self._log.per_segment] -= 1
-        self._positions[number] = _NOWHERE
+            seldom.call("slot_care", "lose", self, number)
+        else:
+            self.copy(number)
+        self.make_room()
+        try:
+            return self.log.read(self.positions[number])
+        except FlashError:
+            return None  # flash does not take that the record is lost
 
     def get(self, number):
         """Return the slot if it holds a code, else None. `number`: 1 to SLOTS_MAX."""
         payload = self._payload(number)
-        if payload is None or payload[0] != _SET:
+        if payload is None or not is_set(payload):
             return None
-        _, number, version, flags, from_s, until_s, maker, _tag, op_id, access_code_id, sealed = (
-            struct.unpack(_LAYOUT, payload)
+        _, kind, number, version, flags, from_s, until_s, _tag, op_id, access_code_id, sealed = struct.unpack(
+            _FIELDS, payload
         )
         block = aes(self._pin_key, _ECB).decrypt(sealed)
         return Slot(
-            number, version, flags, from_s, until_s, maker, op_id, access_code_id, block[1 : 1 + block[0]]
+            number,
+            version,
+            flags,
+            from_s,
+            until_s,
+            kind & _MAKER,
+            op_id,
+            access_code_id,
+            block[1 : 1 + block[0]],
         )
 
     def free_number(self):
@@ -197,7 +213,11 @@ class Slots:
         payload = self._payload(number)
         if payload is None:
             return False, 0, _NO_OP
-        return payload[0] == _SET, struct.unpack_from("<I", payload, 3)[0], bytes(payload[20:28])
+        return (
+            is_set(payload),
+            struct.unpack_from("<I", payload, VERSION_AT)[0],
+            bytes(payload[_OP_ID_AT:_CODE_AT]),
+        )
 
     def put(self, if_version, slot):
         """Write `slot` if the slot is at `if_version` (0: must be empty); return (status, version).
@@ -210,48 +230,64 @@ class Slots:
             return messages.ALREADY, version
         if if_version != (version if is_set else 0):
             return messages.CONFLICT, version if is_set else 0
-        holder = self.find(slot.pin)
-        if holder is not None and holder.number != slot.number:
-            return messages.DUPLICATE, holder.number
+        holder = self._holder(slot.pin)
+        if holder not in (0, slot.number):
+            return messages.DUPLICATE, holder
         if not is_set and self.used >= self.capacity:
             return messages.NO_SPACE, self.used
         tag = self._tag(slot.pin)
-        old_tag = self._tag_of(self._log.read(self._positions[slot.number])) if is_set else 0
+        old_tag = tag_of(self.log.read(self.positions[slot.number])) if is_set else 0
         version = self._write_set(slot, slot.flags, slot.maker, tag)
         if is_set:
-            self._unlink(slot.number, old_tag)
+            slot_index.unlink(slot.number, old_tag, self.tag_at)
         else:
             self.used += 1
-        self._link(slot.number, tag)
-        self._make_room()
+        slot_index.link(slot.number, tag)
+        self.make_room()
         return messages.OK, version
 
     def _write_set(self, slot, flags, maker, tag):
         version = self.generation + 1
-        block = bytes([len(slot.pin)]) + slot.pin + bytes(12 - len(slot.pin)) + version.to_bytes(4, "big")[1:]
+        self._encipher(slot.pin, version)
         self._write(
             slot.number,
             struct.pack(
-                _LAYOUT,
-                _SET,
+                _FIELDS,
+                _LIVE,
+                _SET | maker,
                 slot.number,
                 version,
                 flags,
                 slot.from_s,
                 slot.until_s,
-                maker,
                 tag,
                 slot.op_id,
                 slot.access_code_id,
-                aes(self._pin_key, _ECB).encrypt(block),
+                self._enciphered,
             ),
         )
         return version
 
-    def spend(self, slot):
-        """Mark a slot as used up. It keeps its operation id: a put that comes again finds itself done."""
+    def write_cleared(self, number, maker, op_id, flags):
+        version = self.generation + 1
+        self._write(
+            number,
+            struct.pack(
+                _FIELDS, _LIVE, _CLEARED | maker, number, version, flags, 0, 0, 0, op_id, NO_CODE, bytes(16)
+            ),
+        )
+        return version
+
+    def spend(self, number):
+        """Mark a slot as used up. It keeps its operation id: a put that comes again finds itself done.
+
+        Raises FlashError, also where its record is found damaged.
+        """
+        slot = self.get(number)
+        if slot is None:
+            raise FlashError("slot %d holds no code" % number)
         self._write_set(slot, slot.flags | messages.SPENT, messages.MAKER_KEYPAD, self._tag(slot.pin))
-        self._make_room()
+        self.make_room()
 
     def clear(self, number, if_version, op_id, maker):
         """Clear a slot that is at `if_version`; return (status, version) as `put` does."""
@@ -260,73 +296,94 @@ class Slots:
             return (messages.ALREADY if op_id == last_op_id != _NO_OP else messages.NOT_FOUND), version
         if if_version != version:
             return messages.CONFLICT, version
-        tag = self._tag_of(self._log.read(self._positions[number]))
-        version = self.generation + 1
-        self._write(
-            number,
-            struct.pack(_LAYOUT, _CLEARED, number, version, 0, 0, 0, maker, 0, op_id, NO_CODE, bytes(16)),
-        )
-        self._unlink(number, tag)
+        tag = tag_of(self.log.read(self.positions[number]))
+        version = self.write_cleared(number, maker, op_id, 0)
+        slot_index.unlink(number, tag, self.tag_at)
         self.used -= 1
-        self._make_room()
+        self.make_room()
         return messages.OK, version
 
     def _write(self, number, payload):
         was_set, old_version, _ = self._newest(number)
+        old = self.positions[number]
         self._moved(number, self._append(payload))
-        self.generation = struct.unpack_from("<I", payload, 3)[0]
+        self.generation = struct.unpack_from("<I", payload, VERSION_AT)[0]
         if was_set:
             self.digest.remove(number, old_version)
-        if payload[0] == _SET:
+        if is_set(payload):
             self.digest.add(number, self.generation)
+        if old != NOWHERE:
+            self.retire(old)
+
+    def retire(self, position):
+        # Flash that does not take it is reported by the log. The newer record counts all the same while it is whole.
+        try:
+            self.log.retire(position)
+        except FlashError as error:
+            sys.print_exception(error)
+
+    def copy(self, number):
+        # Write a record that can still be read to another place.
+        old = self.positions[number]
+        try:
+            self._moved(number, self._append(bytes(self.log.read(old))))
+        except FlashError as error:
+            sys.print_exception(error)
+            return
+        self.retire(old)
 
     def _moved(self, number, position):
-        old = self._positions[number]
-        if old != _NOWHERE:
-            self._live[old // self._log.per_segment] -= 1
-        self._positions[number] = position
-        self._live[position // self._log.per_segment] += 1
+        old = self.positions[number]
+        if old != NOWHERE:
+            self.live[old // self.log.per_segment] -= 1
+        self.positions[number] = position
+        self.live[position // self.log.per_segment] += 1
 
-    def _make_room(self):
+    def make_room(self):
         """Copy the newest records out of the segment with the fewest of them, until enough segments are free.
 
         What flash refuses here is left for the next time: the write that asked for room has succeeded.
         """
         try:
-            while self._log.free_segments < _SPARE_SEGMENTS:
-                victims = [n for n in self._log.segments() if n != self._log.current]
-                victim = min(victims, key=lambda n: self._live[n]) if victims else self._log.current
-                if self._live[victim] >= self._log.per_segment or not victims:
+            while self.log.free_segments < _SPARE_SEGMENTS:
+                victims = [n for n in self.log.segments() if n != self.log.current]
+                victim = min(victims, key=lambda n: self.live[n]) if victims else self.log.current
+                if self.live[victim] >= self.log.per_segment or not victims:
                     return  # nothing to win: so many segments are bad that the rest is full
                 self._move_out(victim)
-                self._log.erase(victim)
+                self.log.erase(victim)
         except FlashError as error:
             sys.print_exception(error)
 
     def _move_out(self, segment):
-        first = segment * self._log.per_segment
-        for number in range(1, SLOTS_MAX + 1):
-            if not first <= self._positions[number] < first + self._log.per_segment:
-                continue
-            payload = self._payload(number)
-            if payload is not None:
-                self._moved(number, self._append(bytes(payload)))
+        # Nothing is retired here: the segment is erased next, and a start after a cut retires what was copied.
+        first = segment * self.log.per_segment
+        for number in range(SLOTS_MAX + 1):
+            position = self.positions[number]
+            if first <= position < first + self.log.per_segment:
+                try:
+                    payload = bytes(self.log.read(position))
+                except FlashError:
+                    seldom.call("slot_care", "lose", self, number)
+                    continue
+                self._moved(number, self._append(payload))
 
     def _append(self, payload):
         # A record that does not take leaves its place to the next one.
         for _ in range(_TRIES_MAX - 1):
             try:
-                return self._log.append(payload)
+                return self.log.append(payload)
             except FlashError:
                 pass
-        return self._log.append(payload)
+        return self.log.append(payload)
 
     def changed_since(self, generation, first):
-        """Yield (number, version, maker, slot or None) of slots from `first` that changed after `generation`."""
+        """Yield (number, version, flags, maker, slot or None) from slot `first` on, if newer than `generation`."""
         for number in range(first, SLOTS_MAX + 1):
             payload = self._payload(number)
             if payload is None:
                 continue
-            version = struct.unpack_from("<I", payload, 3)[0]
+            version = struct.unpack_from("<I", payload, VERSION_AT)[0]
             if version > generation:
-                yield number, version, payload[_MAKER_AT], self.get(number)
+                flags, maker = payload[_FLAGS_AT], payload[_KIND_AT] & _MAKER
+                yield number, version, flags, maker, self.get(number)

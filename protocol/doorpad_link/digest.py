@@ -36,6 +36,11 @@ class Digest:
         """A slot no longer holds a code at this version."""
         self._change(number, -slot_digest(number, version))
 
+    def forget(self, number: int) -> None:
+        """Empty the page of a slot, to be summed anew."""
+        start = (number - 1) // PAGE_SLOTS * DIGEST_BYTES
+        self._pages[start : start + DIGEST_BYTES] = bytes(DIGEST_BYTES)
+
     def _change(self, number: int, by: int) -> None:
         page = (number - 1) // PAGE_SLOTS
         total = int.from_bytes(self.page(page), "big") + by & _MASK

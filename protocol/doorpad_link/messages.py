@@ -18,7 +18,6 @@ OP_EVENTS = 30
 OP_CONFIG = 41
 OP_NEXT_KEY = 40
 OP_STATISTICS = 50
-OP_CRASHES = 51
 
 # Statuses: the second element of a reply, and of each slot's own result.
 OK = 0
@@ -42,6 +41,7 @@ SINGLE_USE = 8  # opens once: SPENT is on flash before the strike moves
 FROM_KEYPAD = 16
 TIME_BOUND = 32
 SPENT = 64  # set by the keypad alone; a new PUT of the slot begins anew
+LOST = 128  # of a slot without a code: flash lost its record, nobody cleared it; set by the keypad alone
 
 # Who made a slot's newest record: the keypad itself, or a host by its place (1 to 4) among the keys.
 MAKER_KEYPAD = 0
@@ -72,7 +72,6 @@ EV_KEY_STUCK = 19  # down for 30 s, and ignored until it is up; reason: the key 
 EV_KEY_FREED = 20  # reason: as there
 EV_SETTINGS_CHANGED = 21  # over the link, by the entry's maker
 EV_KEY_CHANGED = 22  # the link key of the entry's maker gave way to a new one
-EV_CRASHED = 23  # its program had crashed before this start; reason: how often in a row, at most 255
 
 # Reasons of a decision.
 GRANTED = 0
@@ -93,9 +92,8 @@ HEALTH_RECORD_LOST = 4  # a slot's newest record was damaged after it had been w
 HEALTH_JOURNAL = 8  # an entry of the journal could not be written
 HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gone, and was restored
 HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
+HEALTH_BIT_FLIPPED = 4096  # a bit on flash had flipped, and was turned back: the flash grows old
 HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
-HEALTH_CRASHED = 256  # its program has crashed before this start, and not run for a minute since
-HEALTH_SAFE_MODE = 512  # it crashed so often that it has worked without its link before this start
 
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800

@@ -16,16 +16,16 @@ WRITTEN = 300
 # What the keypad's own program writes while somebody tries code after code at the door, as fast as it can.
 FILL = """
 import os
-from doorpad_fw.journal import RECORD_BYTES, Journal
+from doorpad_fw.journal import LAYOUT, Journal
 from doorpad_fw.log import Log
 from doorpad_link import messages
 from esp32 import Partition
 
 partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
 half = partition.ioctl(4, 0) // 2
-journal = Journal(Log(partition, half, half, RECORD_BYTES, lambda: os.urandom(4)))
+journal = Journal(Log(partition, half, half, LAYOUT, lambda: os.urandom(4)))
 for _ in range({count}):
-    journal.append(messages.EV_DENIED, messages.UNKNOWN_PIN, 0, 0, 0)
+    journal.append(messages.EV_DENIED, messages.UNKNOWN_PIN, 0, 0, 0, None, messages.MAKER_KEYPAD)
 print(journal.head - {count}, journal.first)
 """
 

@@ -158,7 +158,7 @@ async def _left(
         at = await of_version(session, code, found.version)
         await tell(session, code, "access_code.removed_from_device", at, learned.now_ms)
         await clear_errors(session, code)
-    elif was_there and found.maker != learned.maker:
+    elif was_there and found.maker != learned.maker and not found.flags & messages.LOST:
         await external.taken_off(session, code, found.version, found.maker, learned.now_ms)
     code.announced = None
     await settle(session, code, None, learned.now_ms)

@@ -92,6 +92,8 @@ class Reader:
         """Read the slots that changed since the last time; return whether any did."""
         async with self.database.read() as session:
             since = (await session.get_one(Device, self.device_id)).generation
+        if since > state.generation:
+            since = 0  # flash lost its newest versions, and gives them again to other changes
         generation = None
         first: int | None = 1 if since < state.generation else None
         while first is not None:
@@ -150,5 +152,6 @@ class Reader:
             for number in sorted(found.keys() | known.keys()):
                 if number in known:
                     known[number].version = 0  # whatever it was, the keypad's word counts
-                gone = SlotRecord(number, 0, 0, None, None, None, None, None, 0)
+                # Whoever clears a slot leaves a record: where there is none, flash lost it.
+                gone = SlotRecord(number, 0, messages.LOST, None, None, None, None, None, 0)
                 await apply_record(session, device, found.get(number, gone), self._learned())

@@ -6,13 +6,13 @@ Import `esp32_time` first.
 from doorpad_fw import config
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
-from doorpad_fw.journal import RECORD_BYTES as JOURNAL_RECORD_BYTES
+from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
 from doorpad_fw.log import Log
 from doorpad_fw.operations import Operations
 from doorpad_fw.outputs import Outputs
+from doorpad_fw.slots import LAYOUT as SLOT_LAYOUT
 from doorpad_fw.slots import NO_CODE, Slot, Slots
-from doorpad_fw.slots import RECORD_BYTES as SLOT_RECORD_BYTES
 from doorpad_link import messages
 from doorpad_link.identity import Identity, pin_tag
 
@@ -37,10 +37,8 @@ class Keypad:
         self.settings = dict(config.load("not-there.json")[0], strike_ms=STRIKE_MS, **settings)
         tag = pin_tag(DEVICE_KEY, master) if master else bytes(32)
         self.identity = Identity(b"devicedv", DEVICE_KEY, tag, [(b"hosthost", bytes(32))])
-        self.slots = Slots(
-            Log(self.flash, 0, SEGMENTS, SLOT_RECORD_BYTES, lambda: b"slot"), capacity, DEVICE_KEY
-        )
-        self.journal = Journal(Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_RECORD_BYTES, lambda: b"jour"))
+        self.slots = Slots(Log(self.flash, 0, SEGMENTS, SLOT_LAYOUT, lambda: b"slot"), capacity, DEVICE_KEY)
+        self.journal = Journal(Log(self.flash, SEGMENTS, SEGMENTS, JOURNAL_LAYOUT, lambda: b"jour"))
         self.clock = Clock()
         self.changes = 0
         self.door = Door(

@@ -5,7 +5,7 @@ import random
 
 from doorpad_fw.log import Log
 from doorpad_fw.memory import SLOTS_MAX
-from doorpad_fw.slots import RECORD_BYTES, Slot, Slots
+from doorpad_fw.slots import LAYOUT, Slot, Slots
 from doorpad_link import messages
 from esp32 import Partition
 
@@ -17,7 +17,7 @@ CHANGES = 10_000
 
 def _mount():
     partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
-    return Slots(Log(partition, 0, SEGMENTS, RECORD_BYTES, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
+    return Slots(Log(partition, 0, SEGMENTS, LAYOUT, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
 
 
 def _put(slots, number, version, pin, op):

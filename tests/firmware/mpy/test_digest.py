@@ -4,7 +4,7 @@ import struct
 from hashlib import sha256
 
 from doorpad_fw.log import Log
-from doorpad_fw.slots import NO_CODE, RECORD_BYTES, Slot, Slots
+from doorpad_fw.slots import LAYOUT, NO_CODE, Slot, Slots
 from doorpad_link import messages
 
 from ram_flash import Flash
@@ -13,7 +13,7 @@ _KEY = bytes(32)
 
 
 def _table(flash):
-    return Slots(Log(flash, 0, 4, RECORD_BYTES, lambda: b"slot"), 64, _KEY)
+    return Slots(Log(flash, 0, 4, LAYOUT, lambda: b"slot"), 64, _KEY)
 
 
 def _expected(slots, page):

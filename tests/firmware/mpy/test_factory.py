@@ -5,7 +5,7 @@ import os
 import board
 from doorpad_fw import config, factory, keys
 from doorpad_fw.log import Log
-from doorpad_fw.slots import RECORD_BYTES, Slot, Slots
+from doorpad_fw.slots import LAYOUT, Slot, Slots
 from doorpad_link import identity as identities
 from doorpad_link import messages
 
@@ -19,7 +19,7 @@ KEY = bytes(range(32))
 
 
 def _mount(flash):
-    return Slots(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: os.urandom(4)), 4096, KEY)
+    return Slots(Log(flash, 0, SEGMENTS, LAYOUT, lambda: os.urandom(4)), 4096, KEY)
 
 
 def _used_keypad():

@@ -4,7 +4,7 @@ Every acknowledged entry that has not been overwritten is there, in order, witho
 flight is there, or not, or its number is left out.
 """
 
-from doorpad_fw.journal import RECORD_BYTES, Journal
+from doorpad_fw.journal import LAYOUT, RECORD_BYTES, Journal
 from doorpad_fw.log import FlashError, Log
 from doorpad_fw.slots import Slot
 from doorpad_link import messages
@@ -21,7 +21,7 @@ ENTRIES_TRACED = 180
 
 
 def _mount(flash):
-    return Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: b"abcd"))
+    return Journal(Log(flash, 0, SEGMENTS, LAYOUT, lambda: b"abcd"))
 
 
 def _append(journal, n):
@@ -148,12 +148,12 @@ def test_damaged_entry_leaves_its_number_out_wherever_it_lies():
     count = 2 * PER_SEGMENT + 40
     for damaged in (1, 2, PER_SEGMENT, PER_SEGMENT + 1, 2 * PER_SEGMENT, count - 1, count):
         flash = Flash(SEGMENTS + 2)
-        journal = Journal(Log(flash, 0, SEGMENTS + 2, RECORD_BYTES, lambda: b"abcd"))
+        journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
         for n in range(1, count + 1):
             _append(journal, n)
         segment, place = divmod(damaged - 1, PER_SEGMENT)
-        flash.image[segment * 4096 + (place + 1) * RECORD_BYTES + 7] ^= 0x10
-        journal = Journal(Log(flash, 0, SEGMENTS + 2, RECORD_BYTES, lambda: b"abcd"))
+        flash.image[segment * 4096 + (place + 1) * RECORD_BYTES + 7] ^= 0x11
+        journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
         equal((journal.first, journal.head), (1, count), damaged)
         _append(journal, count + 1)
         found = [entry.sequence for entry in journal.after(0, 1000)]
@@ -162,12 +162,12 @@ def test_damaged_entry_leaves_its_number_out_wherever_it_lies():
 
 def test_entries_of_a_segment_that_are_all_damaged_leave_their_numbers_out():
     flash = Flash(SEGMENTS + 2)
-    journal = Journal(Log(flash, 0, SEGMENTS + 2, RECORD_BYTES, lambda: b"abcd"))
+    journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
     for n in range(1, 3 * PER_SEGMENT + 1):
         _append(journal, n)
     for place in range(1, PER_SEGMENT + 1):
-        flash.image[4096 + place * RECORD_BYTES + 1] ^= 1
-    journal = Journal(Log(flash, 0, SEGMENTS + 2, RECORD_BYTES, lambda: b"abcd"))
+        flash.image[4096 + place * RECORD_BYTES + 1] ^= 3
+    journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
     equal((journal.first, journal.head), (1, 3 * PER_SEGMENT))
     _append(journal, 3 * PER_SEGMENT + 1)
     found = [entry.sequence for entry in journal.after(PER_SEGMENT - 1, 1000)]
@@ -178,7 +178,7 @@ def test_entry_that_flash_does_not_take_leaves_its_number_out():
     flash = Flash(SEGMENTS)
     journal = _mount(flash)
     _append(journal, 1)
-    flash.stuck[2 * RECORD_BYTES + 8] = 0x80
+    flash.stuck[2 * RECORD_BYTES + 8] = 0xC0
     raises(FlashError, _append, journal, 2)
     for n in (3, 4):
         _append(journal, n)
@@ -200,9 +200,9 @@ def test_boot_number_rises_with_every_start_that_wrote():
 def test_wiped_flash_begins_a_new_epoch():
     flash = Flash(SEGMENTS)
     epochs = [b"aaaa", b"bbbb"]
-    first = Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: epochs[0]))
+    first = Journal(Log(flash, 0, SEGMENTS, LAYOUT, lambda: epochs[0]))
     _append(first, 1)
-    again = Journal(Log(flash, 0, SEGMENTS, RECORD_BYTES, lambda: epochs[1]))
+    again = Journal(Log(flash, 0, SEGMENTS, LAYOUT, lambda: epochs[1]))
     equal((again.epoch, again.head), (b"aaaa", 1))
-    wiped = Journal(Log(Flash(SEGMENTS), 0, SEGMENTS, RECORD_BYTES, lambda: epochs[1]))
+    wiped = Journal(Log(Flash(SEGMENTS), 0, SEGMENTS, LAYOUT, lambda: epochs[1]))
     equal((wiped.epoch, wiped.head, wiped.first), (b"bbbb", 0, 1))

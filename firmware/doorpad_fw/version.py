@@ -1,3 +1,0 @@
-"""Which application this is."""
-
-VERSION = "0.1.0"
