@@ -40,7 +40,9 @@ if sys.implementation.name == "micropython":
 
         def _mac(self, nonce: bytes, size: int, aad: bytes) -> "tuple[aes, bytes]":
             # B_0: flags (AAD present, M = 8, L = 2), nonce, message length. Returns the MAC, and what it is so far.
-            head = b"\x59" + nonce + size.to_bytes(2, "big") + len(aad).to_bytes(2, "big") + aad
+            head = (b"\x59" if aad else b"\x19") + nonce + size.to_bytes(2, "big")
+            if aad:
+                head += len(aad).to_bytes(2, "big") + aad
             mac = aes(self._key, _CBC, _zeros)
             last: bytes = mac.encrypt(head + bytes(-len(head) % _BLOCK))
             return mac, last[-_BLOCK:-TAG_BYTES]

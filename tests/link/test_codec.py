@@ -6,6 +6,7 @@ from typing import Any
 import cbor2
 import pytest
 import reference
+from cobs import cobs as published
 
 
 def _described(value: Any) -> Any:
@@ -45,17 +46,37 @@ def test_random_values_are_encoded_as_cbor2_does_and_come_back(check, seed):
     check([({"do": "cbor_decode", "data": data}, [value]) for value, data in pairs])
 
 
-def test_examples_of_rfc_8949_appendix_a_are_read(check):
-    examples = {
-        "00": 0, "01": 1, "0a": 10, "17": 23, "1818": 24, "1819": 25, "1864": 100, "1903e8": 1000,
-        "1a000f4240": 1_000_000, "20": -1, "29": -10, "3863": -100, "3903e7": -1000,
-        "f4": False, "f5": True, "f6": None, "40": b"", "4401020304": b"\1\2\3\4",
-        "60": "", "6161": "a", "6449455446": "IETF", "62225c": '"\\', "62c3bc": "ü", "63e6b0b4": "水",
-        "64f0908591": "𐅑", "80": [], "83010203": [1, 2, 3], "8301820203820405": [1, [2, 3], [4, 5]],
-        "98190102030405060708090a0b0c0d0e0f101112131415161718181819": list(range(1, 26)),
-    }  # fmt: skip
-    check([({"do": "cbor_decode", "data": data}, [_described(value)]) for data, value in examples.items()])
-    check([({"do": "cbor_encode", "value": _described(value)}, data) for data, value in examples.items()])
+# RFC 8949, appendix A, whole: what the link reads, and what it refuses.
+READ: dict[str, Any] = {
+    "00": 0, "01": 1, "0a": 10, "17": 23, "1818": 24, "1819": 25, "1864": 100, "1903e8": 1000,
+    "1a000f4240": 1_000_000, "20": -1, "29": -10, "3863": -100, "3903e7": -1000,
+    "f4": False, "f5": True, "f6": None, "40": b"", "4401020304": b"\1\2\3\4",
+    "60": "", "6161": "a", "6449455446": "IETF", "62225c": '"\\', "62c3bc": "ü", "63e6b0b4": "水",
+    "64f0908591": "𐅑", "80": [], "83010203": [1, 2, 3], "8301820203820405": [1, [2, 3], [4, 5]],
+    "98190102030405060708090a0b0c0d0e0f101112131415161718181819": list(range(1, 26)),
+}  # fmt: skip
+OTHERS = """
+    1b000000e8d4a51000 1bffffffffffffffff c249010000000000000000 3bffffffffffffffff c349010000000000000000
+    f90000 f98000 f93c00 fb3ff199999999999a f93e00 f97bff fa47c35000 fa7f7fffff fb7e37e43c8800759c f90001
+    f90400 f9c400 fbc010666666666666 f97c00 f97e00 f9fc00 fa7f800000 fa7fc00000 faff800000 fb7ff0000000000000
+    fb7ff8000000000000 fbfff0000000000000 f7 f0 f8ff c074323031332d30332d32315432303a30343a30305a
+    c11a514b67b0 c1fb41d452d9ec200000 d74401020304 d818456449455446
+    d82076687474703a2f2f7777772e6578616d706c652e636f6d a0 a201020304 a26161016162820203 826161a161626163
+    a56161614161626142616361436164614461656145 5f42010243030405ff 7f657374726561646d696e67ff 9fff
+    9f018202039f0405ffff 9f01820203820405ff 83018202039f0405ff 83019f0203ff820405
+    9f0102030405060708090a0b0c0d0e0f101112131415161718181819ff bf61610161629f0203ffff 826161bf61626163ff
+    bf6346756ef563416d7421ff
+"""
+
+
+def test_examples_of_rfc_8949_appendix_a_are_read_or_refused(check):
+    others = OTHERS.split()
+    assert len(READ) + len(others) == 81
+    for data in others:
+        cbor2.loads(bytes.fromhex(data))  # an example of the RFC, and no slip of ours
+    check([({"do": "cbor_decode", "data": data}, [_described(value)]) for data, value in READ.items()])
+    check([({"do": "cbor_encode", "value": _described(value)}, data) for data, value in READ.items()])
+    check([({"do": "cbor_decode", "data": data}, "refused") for data in others])
 
 
 REFUSED = {
@@ -176,6 +197,24 @@ def test_cobs_is_that_of_a_second_implementation_at_every_edge(check):
     check([({"do": "cobs_decode", "data": coded}, plain) for plain, coded in pairs])
 
 
+def test_cobs_is_that_of_the_published_package(ask):
+    rng = random.Random(13)
+    payloads = [*_payloads(), *(rng.randbytes(rng.randrange(600)) for _ in range(200))]
+    coded = ask([{"do": "cobs_encode", "data": payload.hex()} for payload in payloads])
+    assert coded == [published.encode(payload).hex() for payload in payloads]
+    noise = [
+        bytes(rng.choice((0, 1, 2, 3, 254, 255)) for _ in range(rng.randrange(1, 9))) for _ in range(500)
+    ]
+    decoded = ask([{"do": "cobs_decode", "data": data.hex()} for data in noise])
+    for data, plain in zip(noise, decoded, strict=True):
+        try:
+            wanted = published.decode(data).hex()
+        except published.DecodeError:
+            assert plain is None or 0 in data, "what stands between two zeros has none"
+        else:
+            assert plain == wanted, data.hex()
+
+
 def test_cobs_round_trip_at_every_length_to_600_has_no_zero_inside(ask):
     rng = random.Random(12)
     payloads = [
@@ -188,6 +227,13 @@ def test_cobs_round_trip_at_every_length_to_600_has_no_zero_inside(ask):
         for item, payload in zip(coded, payloads, strict=True)
     )
     assert ask([{"do": "cobs_decode", "data": item} for item in coded]) == [p.hex() for p in payloads]
+
+
+def test_cobs_cut_at_any_byte_is_never_the_whole(ask):
+    """A beginning that ends with a group is COBS of its own: that it is not the whole, the CRC of a frame tells."""
+    answers = ask([{"do": "cobs_cut", "data": payload.hex()} for payload in _payloads() if payload])
+    assert sum(whole for _, whole in answers) == 0
+    assert sum(read for read, _ in answers) > 0
 
 
 @pytest.mark.parametrize("coded", ["", "00", "02", "0300", "05112233", "ff01", "0000", "010001", "0211ff01"])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import reference
+from doorpad_link import identity
+from doorpad_link.identity import Identity
 
 MTU_BYTES = 1024
 OVERHEAD_BYTES = 8 + 4
@@ -129,6 +131,18 @@ def test_garbage_between_frames_costs_no_frame(check, seed):
     sizes = [rng.choice([1, 10, 100, 1000]) for _ in range(200)]
     wanted = [[_told(*frame) for frame in frames], garbage, True]
     check([({"do": "frames_of", "data": stream.hex(), "sizes": chosen}, wanted) for chosen in (sizes, [])])
+
+
+def test_frame_cut_at_any_byte_is_none(check):
+    rng = random.Random(21)
+    wires = [_frame(4, 7, 9, False, rng.randbytes(size)) for size in (0, 1, 30, 253, 254, 255, 600)]
+    check([({"do": "frame_cut", "data": wire.hex()}, 0) for wire in wires])
+
+
+def test_stored_identity_cut_at_any_byte_is_none(check):
+    whole = Identity(b"keypad-1", bytes(32), bytes(range(32)), [(b"hub----1", bytes(range(1, 33)))])
+    whole.following = (1, b"hub----2", bytes(range(2, 34)))
+    check([({"do": "identity_cut", "data": identity.pack(whole).hex()}, 0)])
 
 
 def test_frame_right_after_a_cut_one_is_found(check):

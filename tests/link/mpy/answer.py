@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 
-from doorpad_link import cbor, cobs, frame
+from doorpad_link import cbor, cobs, frame, identity
 from doorpad_link.aead import Aead
 from doorpad_link.device import DeviceSession
 from doorpad_link.handshake import SessionKeys
@@ -67,6 +67,35 @@ def cbor_cut(question):
         except cbor.CborError:
             refused += 1
     return [len(data), refused]
+
+
+def cobs_cut(question):
+    """How many of the beginnings of what COBS made of the data are read as something, and as the data."""
+    data = _bytes(question["data"])
+    coded = cobs.encode(data)
+    read = whole = 0
+    for end in range(len(coded)):
+        found = cobs.decode(coded[:end])
+        read += found is not None
+        whole += found == data
+    return [read, whole]
+
+
+def frame_cut(question):
+    """Frames in the beginnings of a frame's bytes, each followed by a zero; the last byte left out is that zero."""
+    wire = _bytes(question["data"])
+    return sum([len(list(frame.Splitter().feed(wire[:end] + b"\x00"))) for end in range(len(wire) - 1)])
+
+
+def identity_cut(question):
+    """How many beginnings of a stored identity are one, with a right CRC behind each of them too."""
+    data = _bytes(question["data"])
+    found = 0
+    for end in range(len(data) - 4):
+        body = data[:end]
+        found += identity.unpack(body) is not None
+        found += identity.unpack(body + binascii.crc32(body).to_bytes(4, "big")) is not None
+    return found
 
 
 def cobs_encode(question):
