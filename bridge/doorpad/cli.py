@@ -253,16 +253,16 @@ def change_key(
         from doorpad import config as configuration
         from doorpad.link.rotation import change_key as change
         from doorpad.store.database import Database
+        from doorpad.sync.finding import Search
 
         settings = configuration.load(config)
-        keypad = next((keypad for keypad in settings.keypads if keypad.serial == serial), None)
+        keypad = next((keypad for keypad in settings.keypad_ports() if keypad.serial == serial), None)
         if keypad is None:
             raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
         database = await Database.open(settings.data)
         try:
-            await change(
-                keypad.port, keypad.baud, settings.data / "keys", serial, half_duplex=keypad.half_duplex
-            )
+            path = await Search(settings.hub_ports(), keypad, settings.timing.handshake_s).locate()
+            await change(path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex)
         finally:
             await database.close()
         print(f"keypad {serial} has a new key", flush=True)

@@ -8,6 +8,8 @@ import msgspec
 
 from doorpad.api.vocabulary import Vocabulary
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.sync.finding import Ports
+from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.timing import Timing
 
 _SERIAL = re.compile(r"[0-9a-f]{16}")
@@ -22,13 +24,15 @@ class ConfigError(DoorpadError):
 class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """One keypad. `serial`: the id that it proves, 16 hex digits; `control`: its bench, if it is emulated.
 
+    `port`: where it is; None: at one of the configuration's `ports`, which one it proves.
+
     `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
     `half_duplex`: the line is one pair of wires for both directions, as RS-485 has.
     """
 
     serial: str
     name: str
-    port: str
+    port: str | None = None
     baud: int = 115_200
     max_baud: int | None = None
     half_duplex: bool = False
@@ -41,6 +45,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     private_webhooks: bool = False
     errors_vocabulary: Vocabulary = "2025"
     timing: Timing = Timing()
+    ports: list[str] = []
     keypad: list[KeypadConfig] = []
 
 
@@ -48,6 +53,8 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     """`host` and `port`: where the API listens; port 0 takes a free one.
 
     `private_webhooks`: events may also be posted to addresses that are not public.
+    `ports`: paths, or patterns as a shell has them, of the ports that keypads without one of their own are looked
+        for at.
     `errors_vocabulary`: the names of errors and warnings that clients see (api/vocabulary.py).
     """
 
@@ -57,7 +64,31 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     private_webhooks: bool
     errors_vocabulary: Vocabulary
     timing: Timing
+    ports: list[str]
     keypads: list[KeypadConfig]
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keypads' key files."""
+        return self.data / "keys"
+
+    def keypad_ports(self) -> list[KeypadPort]:
+        return [
+            KeypadPort(
+                serial=keypad.serial,
+                name=keypad.name,
+                port=keypad.port,
+                baud=keypad.baud,
+                max_baud=keypad.max_baud,
+                half_duplex=keypad.half_duplex,
+                simulated=keypad.control is not None,
+                keys=self.keys,
+            )
+            for keypad in self.keypads
+        ]
+
+    def hub_ports(self) -> Ports:
+        return Ports(self.ports, [keypad.port for keypad in self.keypads if keypad.port is not None])
 
 
 def load(path: Path) -> Config:
@@ -85,6 +116,10 @@ def load(path: Path) -> Config:
         for name, baud in (("baud", keypad.baud), ("max_baud", keypad.max_baud)):
             if baud is not None and baud <= 0:
                 raise ConfigError(f"{path}: {name} is {baud}, not a positive number")
+        if keypad.port is None and not file.ports:
+            raise ConfigError(
+                f"{path}: keypad {keypad.serial} has no port; give it one, or set `ports` to where to look for it"
+            )
     folder = path.parent
     return Config(
         data=folder / file.data,
@@ -93,5 +128,6 @@ def load(path: Path) -> Config:
         private_webhooks=file.private_webhooks,
         errors_vocabulary=file.errors_vocabulary,
         timing=file.timing,
+        ports=file.ports,
         keypads=file.keypad,
     )

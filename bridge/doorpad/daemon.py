@@ -26,7 +26,6 @@ from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import LinkState
 from doorpad.sync.hub import Hub
-from doorpad.sync.keeper import KeypadPort
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -72,22 +71,10 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as undo:
         database = await Database.open(config.data)
         undo.push_async_callback(database.close)
-        keys = config.data / "keys"
         for keypad in config.keypads:
-            keyring.load(keys, keypad.serial)  # a key that is missing is told now, not at the first session
-        keypads = [
-            KeypadPort(
-                serial=keypad.serial,
-                name=keypad.name,
-                port=keypad.port,
-                baud=keypad.baud,
-                max_baud=keypad.max_baud,
-                half_duplex=keypad.half_duplex,
-                simulated=keypad.control is not None,
-                keys=keys,
-            )
-            for keypad in config.keypads
-        ]
+            keyring.load(
+                config.keys, keypad.serial
+            )  # a key that is missing is told now, not at the first session
         new_key = _first_api_key(config.data)
         feed = EventFeed(database)
         await undo.enter_async_context(_forward_events(feed, tell))
@@ -98,7 +85,15 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         def on_statistics(device_id: str, hub: LinkStatistics, keypad: KeypadStatistics) -> None:
             tell({"type": "statistics", "device_id": device_id, "hub": asdict(hub), "keypad": asdict(keypad)})
 
-        hub = Hub(database, keypads, config.timing, _now_ms, on_link, on_statistics)
+        hub = Hub(
+            database,
+            config.keypad_ports(),
+            config.hub_ports(),
+            config.timing,
+            _now_ms,
+            on_link,
+            on_statistics,
+        )
         controls = {
             device_id_for(keypad.serial): Path(keypad.control)
             for keypad in config.keypads
@@ -126,7 +121,12 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             "type": "ready",
             "endpoint": server.url,
             "keypads": [
-                {"device_id": device_id_for(keypad.serial), "name": keypad.name, "link": keypad.port}
+                {
+                    "device_id": device_id_for(keypad.serial),
+                    "serial": keypad.serial,
+                    "name": keypad.name,
+                    "link": keypad.port,
+                }
                 for keypad in config.keypads
             ],
         }

@@ -5,6 +5,7 @@ import sys
 from doorpad_link import messages
 from doorpad_link.hkdf import equal
 from doorpad_link.identity import pin_tag
+from micropython import const
 from time import ticks_diff, ticks_ms
 
 import doorpad_fw
@@ -15,6 +16,7 @@ from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 
 _NO_MASTER = bytes(32)
+_ATTENDED_S = const(10)  # so long after a key somebody is still there
 
 
 class Door:
@@ -33,6 +35,7 @@ class Door:
         self._doorway = Doorway(settings)
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._stuck = 0  # keys
+        self._attended_s = 0
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -57,6 +60,10 @@ class Door:
             sys.print_exception(error)
         self._on_change()
 
+    def key_changed(self, maker):
+        """The host `maker` has a new link key."""
+        self.note(messages.EV_KEY_CHANGED, 0, None, maker)
+
     def is_master(self, pin):
         """Whether this is the master PIN. There is none until one is set: its tag is then all zeros."""
         return self._identity.master_tag != _NO_MASTER and equal(
@@ -66,9 +73,14 @@ class Door:
     def is_pin(self, digits):
         return self._settings["pin_min"] <= len(digits) <= self._settings["pin_max"]
 
+    def is_attended(self):
+        """Whether somebody is at the keypad: a restart would take from him what he has begun."""
+        return self._attended_s > 0 or self._programming.active or self._outputs.is_unlocked
+
     def tick(self):
         """Let time pass: lapse the lockout, an entry begun, a dialogue begun. Call it about every second."""
         now_ms = ticks_ms()
+        self._attended_s = max(self._attended_s - 1, 0)
         self.uptime_ms()
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
@@ -102,6 +114,7 @@ class Door:
     def key(self, key):
         """Take one key press."""
         now_ms = ticks_ms()
+        self._attended_s = _ATTENDED_S
         self._outputs.key_pressed()
         self._programming.touch(now_ms)
         did = self._entry.key(key, now_ms)

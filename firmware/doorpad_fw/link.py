@@ -24,15 +24,16 @@ class Link:
         line: to read and write: line.py.
         capabilities: what AUTH_R tells of this keypad (protocol/README.md, section 1).
         serve: `serve(maker, op, body)` does one request; see operations.py.
+        changed: the event that is set when table or journal moved on.
         on_key_changed: `on_key_changed(maker)` is called when that host has a new key.
     """
 
-    def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve, on_key_changed):
+    def __init__(self, line, identity, slots, journal, boot_id, capabilities, serve, changed, on_key_changed):
         self._line = line
         self._speed = None  # speed.py, once a hub has asked for another one
         self._slots = slots
         self._journal = journal
-        self._changed = asyncio.Event()
+        self._changed = changed
         self._hinted = (0, 0)  # generation and head of the last hint
         self.turns = 0  # counts what this end does by itself, and wraps
         self._bytes_in = 0

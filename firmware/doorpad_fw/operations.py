@@ -5,13 +5,14 @@ import sys
 from doorpad_link import messages
 from micropython import const
 
+import doorpad_fw
 from doorpad_fw import config, health
 from doorpad_fw.line import limits
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import Slot
+from doorpad_fw.version import VERSION
 
-VERSION = "0.1.0"
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
@@ -21,6 +22,13 @@ _FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE | mes
 _OP_ID_BYTES = const(8)
 _OP_ID_MAX = 0xFFFF_FFFF_FFFF_FFFF
 _CODE_ID_BYTES = const(16)
+
+
+def _are_numbers(*values):
+    for value in values:
+        if type(value) is not int:  # True is none
+            return False
+    return True
 
 
 class Operations:
@@ -44,6 +52,7 @@ class Operations:
             messages.OP_SINCE: self._since,
             messages.OP_EVENTS: self._events,
             messages.OP_CONFIG: self._config,
+            messages.OP_CRASHES: self._crashes,
         }
         self.capabilities = list(limits(settings)) + [
             slots.capacity,
@@ -108,19 +117,25 @@ class Operations:
         op_id, code_ids, puts = body
         if len(op_id) != _OP_ID_BYTES or len(code_ids) != _CODE_ID_BYTES * len(puts):
             return messages.INVALID, None
+        for if_version, step, pin, from_unix, until_unix, flags in puts:  # before the first one is written
+            if (
+                not _are_numbers(if_version, step, flags)
+                or not isinstance(pin, bytes)
+                or not (from_unix is until_unix is None or _are_numbers(from_unix, until_unix))
+            ):
+                return messages.INVALID, None
         operation = int.from_bytes(op_id, "big")
         results = []
         number = 0
         for place, (if_version, step, pin, from_unix, until_unix, flags) in enumerate(puts):
             number += step
             from_s = until_s = 0
-            if from_unix is not None or until_unix is not None:
+            if from_unix is not None:
                 from_s = from_unix - messages.UNIX_OF_2000
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
                 step < 1
                 or not 1 <= number <= SLOTS_MAX
-                or not isinstance(pin, bytes)
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
@@ -139,9 +154,12 @@ class Operations:
         return messages.OK, results
 
     def _delete(self, maker, body):
+        for if_version, number, op_id in body:  # before the first one is cleared
+            if not _are_numbers(if_version, number) or not isinstance(op_id, bytes):
+                return messages.INVALID, None
         results = []
         for if_version, number, op_id in body:
-            if not 1 <= number <= SLOTS_MAX or len(op_id) != 8:
+            if not 1 <= number <= SLOTS_MAX or len(op_id) != _OP_ID_BYTES:
                 results.append((number, messages.INVALID, 0))
             else:
                 results.append((number,) + self._slots.clear(number, if_version, op_id, maker))
@@ -204,6 +222,14 @@ class Operations:
                 self._settings["pin_max"],
             )
         return messages.OK, [self._settings[config.VERSION], config.describe(self._settings)]
+
+    def _crashes(self, _maker, body):
+        from doorpad_fw import crash  # it does not stay on the heap
+
+        try:
+            return messages.OK, crash.CrashLog().crash(body[0])
+        finally:
+            del doorpad_fw.crash, sys.modules["doorpad_fw.crash"]
 
     def _events(self, _maker, body):
         cursor, count = body

@@ -58,9 +58,14 @@ class Outputs:
         self._programming = False
         self._signal = None  # the running feedback task
 
+    @property
+    def is_unlocked(self):
+        """Whether the strike's time runs."""
+        return self._opening or not self._strike.wait_done()
+
     def open_strike(self):
         """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
-        if self._opening or not self._strike.wait_done():
+        if self.is_unlocked:
             return False
         duration_ms = self._settings["strike_ms"]
         parts = (duration_ms + LOAD_MS_MAX - 1) // LOAD_MS_MAX

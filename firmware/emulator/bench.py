@@ -11,6 +11,7 @@
     {"id": 10, "erase_ms": [45, 80]}     let each erase of flash stop everything for as long; [0, 0]: for no time
     {"id": 12, "stall_ms": 500}          stop everything for as long once
     {"id": 11, "overrun": true}          the receive buffer of the link is full (bridge/doorpad/emulator/cable.py)
+    {"id": 13, "raise": true}            let a task of the program die of an exception
     {"id": 9, "hang": true}              let the program hang, interrupts and all, as after a fault
     {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
@@ -108,6 +109,8 @@ class _Bench:
             time.sleep_ms(request["stall_ms"])
         elif "overrun" in request:
             uart.overrun()
+        elif "raise" in request:
+            raise RuntimeError("the bench let a task die")
         elif "hang" in request:
             while True:
                 pass
@@ -144,7 +147,10 @@ async def serve():
     bench = _Bench(asyncio.StreamWriter(port, {}))
     asyncio.create_task(bench.send())
     while True:
-        line = await reader.readline()
+        try:
+            line = await reader.readline()
+        except OSError:  # its other end died with something of ours unread
+            line = b""
         if not line:
             sys.exit(0)
         asyncio.create_task(bench.handle(line))

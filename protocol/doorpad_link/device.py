@@ -77,7 +77,7 @@ class DeviceSession:
         self._newest = 0  # counter of the newest request
         self._seen = 0  # bit n: request `newest - n` was done
         # The answers to the newest requests, each in a block of its own that is there from the start.
-        self._answered = [0] * WINDOW  # counters, 0 for none
+        self._answered = [-1] * WINDOW  # counters, -1 for none
         self._answers = [bytearray(frame.WIRE_BYTES_MAX) for _ in range(WINDOW)]
         self._inner = bytearray(frame.MTU_BYTES)
         self._hint_counter = 0
@@ -186,7 +186,7 @@ class DeviceSession:
         self._auth = body
         self._newest = 0
         self._seen = 0
-        self._answered = [0] * WINDOW
+        self._answered = [-1] * WINDOW
         self._hint_counter = 0
         self._auth_reply = self._sealed(keys, frame.AUTH_R, 0, [messages.OK] + self._capabilities + [maker])
         return self._auth_reply

@@ -57,6 +57,11 @@ def pack(identity: Identity) -> bytes:
     return body + binascii.crc32(body).to_bytes(4, "big")
 
 
+def _is_number(value: object, least: int, most: int) -> bool:
+    # True is a 1 to Python, and is none here: what is read is written again as it was.
+    return isinstance(value, int) and value is not True and least <= value <= most
+
+
 def unpack(data: bytes) -> "Identity | None":
     """Return the identity, or None if the bytes are damaged or of another version."""
     if len(data) < 5 or binascii.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
@@ -65,7 +70,7 @@ def unpack(data: bytes) -> "Identity | None":
         value = cbor.decode(data[:-4])
     except cbor.CborError:
         return None
-    if not (isinstance(value, list) and len(value) == 6 and value[0] == _VERSION):
+    if not (isinstance(value, list) and len(value) == 6 and _is_number(value[0], _VERSION, _VERSION)):
         return None
     sizes = [isinstance(part, bytes) and len(part) for part in value[1:4]]
     if sizes != [8, 32, 32] or not isinstance(value[4], list) or len(value[4]) > HOSTS_MAX:
@@ -81,7 +86,7 @@ def unpack(data: bytes) -> "Identity | None":
     following = value[5]
     if following is not None:
         if not (
-            isinstance(following, list) and len(following) == 3 and following[0] in range(1, len(hosts) + 1)
+            isinstance(following, list) and len(following) == 3 and _is_number(following[0], 1, len(hosts))
         ):
             return None
         if [isinstance(part, bytes) and len(part) for part in following[1:]] != [8, 32]:

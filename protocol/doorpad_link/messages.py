@@ -18,6 +18,7 @@ OP_EVENTS = 30
 OP_CONFIG = 41
 OP_NEXT_KEY = 40
 OP_STATISTICS = 50
+OP_CRASHES = 51
 
 # Statuses: the second element of a reply, and of each slot's own result.
 OK = 0
@@ -72,6 +73,7 @@ EV_KEY_STUCK = 19  # down for 30 s, and ignored until it is up; reason: the key 
 EV_KEY_FREED = 20  # reason: as there
 EV_SETTINGS_CHANGED = 21  # over the link, by the entry's maker
 EV_KEY_CHANGED = 22  # the link key of the entry's maker gave way to a new one
+EV_CRASHED = 23  # its program had crashed before this start; reason: how often in a row, at most 255
 
 # Reasons of a decision.
 GRANTED = 0
@@ -94,6 +96,8 @@ HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gon
 HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
 HEALTH_BIT_FLIPPED = 4096  # a bit on flash had flipped, and was turned back: the flash grows old
 HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
+HEALTH_CRASHED = 256  # its program has crashed before this start, and not run for a minute since
+HEALTH_SAFE_MODE = 512  # it crashed so often that it has worked without its link before this start
 
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800

@@ -70,4 +70,7 @@ def cbor_beside_cbor2(data: bytes) -> None:
     assert cbor2.loads(data) == value
 
 
+# What one reader of CBOR takes, the other is asked about too.
+CORPUS_OF = {"cbor_beside_cbor2": "cbor"}
+
 TARGETS = {"prompt": prompt, "replies": replies, "cbor_beside_cbor2": cbor_beside_cbor2}

@@ -47,7 +47,7 @@ def main() -> int:
     import targets
 
     for name in arguments.targets or sorted(targets.TARGETS | bridge_targets.TARGETS):
-        kept = HERE / "corpus" / name
+        kept = HERE / "corpus" / bridge_targets.CORPUS_OF.get(name, name)
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             found, least = Path(folder, "found"), Path(folder, "least")

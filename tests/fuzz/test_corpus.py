@@ -22,8 +22,7 @@ ALL = {**targets.TARGETS, **bridge_targets.TARGETS}
 
 
 def _inputs(name: str) -> list[Path]:
-    # What one reader of CBOR takes, the other is asked about too.
-    return sorted((CORPUS / ("cbor" if name == "cbor_beside_cbor2" else name)).iterdir())
+    return sorted((CORPUS / bridge_targets.CORPUS_OF.get(name, name)).iterdir())
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -5,6 +5,7 @@ Nothing here waits for a time to pass: a wait is for a line of JSON, an answer o
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -228,13 +229,20 @@ class World:
     Args:
         timing: the table `[timing]` of the configuration.
         settings: further lines for each keypad of the configuration.
+        ports: where keypads are looked for, below the data folder; the configuration then names none for them.
         options: further ones of `doorpad emulate`.
 
     `clock` is that of the bridge; the keypads get theirs from it (`clock_s` in `timing` says how soon).
     """
 
     def __init__(
-        self, folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
+        self,
+        folder: Path,
+        *options: str,
+        keypads: int = 1,
+        timing: str = "",
+        settings: str = "",
+        ports: Sequence[str] = (),
     ) -> None:
         self.data = folder / "data"
         self.clock = MovedClock(folder / "clock")
@@ -243,23 +251,27 @@ class World:
         arguments += ["--strike-ms", "150", "--listen", "127.0.0.1:0", *options]
         self._commands = [Doorpad(arguments, self._log)]
         try:
-            self._start(timing, settings)
+            self._start(timing, settings, ports)
         except BaseException:
             self.abandon()
             raise
 
-    def _start(self, timing: str, settings: str) -> None:
+    def _start(self, timing: str, settings: str, ports: Sequence[str]) -> None:
         ready = self._commands[0].ready()
         self.config = Path(ready["config"])
-        head, *keypads = self.config.read_text().split("[[keypad]]\n")
+        text = self.config.read_text()
+        if ports:
+            paths = json.dumps([str((self.data / port).absolute()) for port in ports])
+            text = f"ports = {paths}\n" + re.sub("^port = .*\n", "", text, flags=re.M)
+        head, *keypads = text.split("[[keypad]]\n")
         parts = [f"{head}[timing]\n{timing}\n\n", *(f"{settings}\n{keypad}" for keypad in keypads)]
         self.config.write_text("[[keypad]]\n".join(parts))
         self.bridge = self.launch()
         told = self.bridge.ready()
         self.api_key = told["api_key"]
-        ids = {keypad["link"]: keypad["device_id"] for keypad in told["keypads"]}
+        ids = {keypad["serial"]: keypad["device_id"] for keypad in told["keypads"]}
         self.keypads = [
-            Keypad(ids[it["link"]], it["serial"], it["name"], Path(it["link"]), it["control"])
+            Keypad(ids[it["serial"]], it["serial"], it["name"], Path(it["link"]), it["control"])
             for it in ready["keypads"]
         ]
         self.seam = self._serve()
@@ -352,10 +364,15 @@ class World:
 
 @contextmanager
 def running(
-    folder: Path, *options: str, keypads: int = 1, timing: str = "", settings: str = ""
+    folder: Path,
+    *options: str,
+    keypads: int = 1,
+    timing: str = "",
+    settings: str = "",
+    ports: Sequence[str] = (),
 ) -> Iterator[World]:
     """A world for as long as the block lasts."""
-    world = World(folder, *options, keypads=keypads, timing=timing, settings=settings)
+    world = World(folder, *options, keypads=keypads, timing=timing, settings=settings, ports=ports)
     try:
         yield world
         world.close()

@@ -1,8 +1,10 @@
 """What a keypad notices about itself and around its door, as far as the hub sees it."""
 
+import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from doorpad_link import messages
@@ -105,4 +107,60 @@ def test_program_that_hangs_during_the_pulse_is_ended_and_the_strike_falls_back_
         )  # by the pulse, long before the watchdog's 8 s
         world.bridge.link("online", world.device_id, after=mark)
         assert boots(world)[-2:] == [1, 3]  # power-on, then watchdog, as MicroPython numbers them
+        assert world.own_fields()["crashes"][0]["text"] == "the watchdog ended the program"
         assert bench.opens("111333")
+
+
+def crash(bench: Bench) -> None:
+    """Let a task of the program die; returns once the keypad has started again."""
+    assert "lost its power" in bench.try_(**{"raise": True})["error"]
+    bench.ask(power="on")  # it never went: answered when the program runs
+
+
+def forgive(world: World) -> None:
+    """Take the tracebacks out of the consoles: they are the test's own."""
+    for console in world.data.glob("keypads/*/console.log"):
+        console.write_text("")
+
+
+def test_crash_is_told_by_the_hub_and_leaves_the_codes_as_they_were(world: World) -> None:
+    world.create(code="551177")
+    with world.keypad.bench() as bench:
+        crash(bench)
+        # It is too short an outage to be told; the first thing that each session reads for all to see is this.
+        world.bridge.message(lambda message: message["type"] == "statistics", after=world.bridge.mark())
+        told = world.own_fields()
+        assert told["health"] == ["crashed"]
+        newest = told["crashes"][0]
+        assert newest["version"] == told["firmware"]
+        assert "RuntimeError: the bench let a task die" in newest["text"]
+        assert boots(world)[-1] == 2  # asked for by the program
+        assert bench.opens("551177")
+    forgive(world)
+
+
+def test_keypad_that_has_crashed_fifty_times_in_a_row_decides_without_its_link(tmp_path: Path) -> None:
+    with running(tmp_path, timing=FAST) as alone, alone.keypad.bench() as bench:
+        alone.create(code="482913")
+        mark = alone.bridge.mark()
+        for _ in range(5):
+            crash(bench)
+        alone.bridge.link("offline", alone.device_id, after=mark)
+        assert bench.opens("482913") and not bench.opens("482914")
+        log = alone.folder / "crash.log"
+        [first, *kept] = log.read_text().splitlines()
+        assert json.loads(first) == [5, False, 5, 5]
+        assert [line.split()[0] for line in kept] == ["2", "3", "4", "5"]
+        log.write_text("[49, false, 49, 49]\n")
+        crash(bench)
+        assert json.loads(log.read_text().splitlines()[0])[0] == 50
+        assert bench.opens("482913") and not bench.opens("482914")
+        carried = bench.ask(about=True)["carried"]
+        restart_mark = alone.bridge.mark()
+        bench.ask(power="off")
+        bench.ask(power="on")  # a person's way to have the link tried at once
+        alone.bridge.link("online", alone.device_id, after=restart_mark)
+        assert carried != bench.ask(about=True)["carried"]
+        assert alone.own_fields()["health"] == ["crashed", "safe_mode"]
+        assert bench.opens("482913")
+        forgive(alone)

@@ -49,3 +49,47 @@ def test_codes_and_events_pass_over_one_pair_of_wires(pair: World, faults: dict[
     unlocked = [event for event in pair.events(event_type="lock.unlocked") if event.access_code_id == code]
     assert len(unlocked) == 1
     assert bool(harm) == bool(faults), "the wires were not as bad as they were asked to be"
+
+
+@pytest.fixture(scope="module")
+def plugged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two keypads for which the configuration names no port."""
+    folder = tmp_path_factory.mktemp("plugs")
+    timing = "offline_s = 60.0\nhandshake_s = 2.0"
+    with running(folder, keypads=2, timing=timing, ports=["keypads/k*/link", "keypads/k*/tty*"]) as world:
+        yield world
+
+
+def test_keypad_that_comes_back_under_another_name_is_found_by_what_it_proves(plugged: World) -> None:
+    first, second = plugged.keypads
+    held = plugged.create(code="482913")
+    with first.bench() as bench:
+        mark = plugged.bridge.mark()
+        bench.ask(cable="out")
+        plugged.bridge.link("disconnected", first.device_id, after=mark)
+        bench.ask(cable="in", name="ttyUSB7")
+        plugged.bridge.link("online", first.device_id, after=mark)
+        plugged.create(code="482914")
+        assert bench.opens("482914")
+        assert not first.link.exists()
+    assert plugged.seam.access_codes.get(access_code_id=held).status == "set"
+    assert plugged.seam.devices.get(device_id=second.device_id).properties.online
+
+
+def test_two_keypads_that_are_swapped_over_their_ports_are_told_apart(plugged: World) -> None:
+    first, second = plugged.keypads
+    mark = plugged.bridge.mark()
+    with first.bench() as one, second.bench() as other:
+        for bench in (one, other):
+            bench.ask(cable="out")
+        for keypad in plugged.keypads:
+            plugged.bridge.link("disconnected", keypad.device_id, after=mark)
+        mark = plugged.bridge.mark()
+        one.ask(cable="in", name=str(second.link))
+        other.ask(cable="in", name=str(first.link))
+        for keypad in plugged.keypads:
+            plugged.bridge.link("online", keypad.device_id, after=mark)
+        code = plugged.seam.access_codes.create(device_id=first.device_id, code="591024")
+        plugged.bridge.event("access_code.set_on_device", code.access_code_id)
+        assert one.opens("591024")
+        assert not other.opens("591024")

@@ -116,6 +116,11 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0]], [((1,), 1), ((2, 3), -1), ((2, 5), None)]),
     "speed-request": ([19, [921_600]], [((1,), 921_600), ((1, 0), None)]),
     "speed-reply": ([19, 0, None], [((1,), 1), ((2,), 921_600)]),
+    "crashes-request": ([51, [0]], [((1,), None), ((1, 0), -1)]),
+    "crashes-reply": (
+        [51, 0, [7, "0.1.0", "Traceback"]],
+        [((1,), 1), ((2,), 0), ((2, 0), 0), ((2, 1), b"0.1.0"), ((2, 2), None)],
+    ),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -218,6 +223,10 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     await asyncio.wait_for(connection.hinted.wait(), WAIT_S)
     assert len(await operations.page_digests(connection, 128)) == 128
     assert (await operations.statistics(connection)).heap_free_bytes > 0
+    assert await operations.crashes(connection) == []
+    crash_log = keypad.keypad.keypad.folder / "crash.log"
+    crash_log.write_text('[2, false, 2, 2]\n1 0.1.0 "first"\n2 0.1.0 "second"\n')
+    assert [it.text for it in await operations.crashes(connection)] == ["second", "first"]
     made = [it for it in (await operations.changed_since(connection, 0, 1)).slots if it.code == "8642"]
     assert [it.maker for it in made] == [messages.MAKER_KEYPAD]
     adopted = await operations.adopt(

@@ -113,6 +113,21 @@ def test_forged_hello_auth_and_alert_leave_a_live_session_alone():
     assert keypad.effects == [1] + [2] * 5
 
 
+def test_request_too_old_to_be_done_gets_nothing_from_a_cache_that_is_still_empty():
+    """Method: two requests alone, 33 and then 0, a counter that no hub uses: its place was never filled."""
+    hub, keypad = _open()
+    keys = hub._keys
+    assert keys is not None
+
+    def request(counter: int) -> bytes:
+        head = frame.Header(frame.REQ, keys.session, counter, False)
+        return frame.pack(head, keys.seal(head, cbor2.dumps([OP_ADD, counter])))
+
+    assert keypad.session.receive(request(33), 10) != b""
+    assert keypad.session.receive(request(0), 10) == b""
+    assert keypad.effects == [33]
+
+
 @pytest.mark.parametrize("kind", range(8))
 def test_sealed_frame_relabelled_as_another_kind_or_direction_is_not_taken(kind):
     hub, keypad = _open()

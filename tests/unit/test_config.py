@@ -43,6 +43,12 @@ def test_every_setting_is_taken(tmp_path):
     ]
 
 
+def test_keypad_without_a_port_is_looked_for_at_those_of_the_list(tmp_path):
+    text = 'data = "x"\nports = ["/dev/ttyUSB*"]\n[[keypad]]\nserial = "0123456789abcdef"\nname = "a"\n'
+    loaded = _load(tmp_path, text)
+    assert (loaded.ports, [keypad.port for keypad in loaded.keypads]) == (["/dev/ttyUSB*"], [None])
+
+
 # What is wrong -> (the text, what the message must name beside the file).
 MISTAKES = {
     "not TOML": ("data = ", ["Invalid value"]),
@@ -71,10 +77,11 @@ MISTAKES = {
         ["serial", "0123456789abcdef", "twice"],
     ),
     "serial is a number": ('data = "x"\n[[keypad]]\nserial = 1\nname = "a"\nport = "b"', ["serial", "int"]),
-    "keypad without a port": (
+    "keypad without a port and no list of ports": (
         'data = "x"\n[[keypad]]\nserial = "0123456789abcdef"\nname = "a"',
-        ["port", "keypad"],
+        ["0123456789abcdef", "port", "ports"],
     ),
+    "ports in one text": ('data = "x"\nports = "/dev/ttyUSB*"', ["ports", "array"]),
     "baud of zero": (GOOD + "baud = 0\n", ["baud", "0"]),
     "negative baud": (GOOD + "baud = -9600\n", ["baud", "-9600"]),
     "max_baud of zero": (GOOD + "max_baud = 0\n", ["max_baud", "0"]),

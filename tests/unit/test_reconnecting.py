@@ -8,9 +8,11 @@ from typing import NoReturn
 import pytest
 from doorpad.link.errors import NoSession, PortGone
 from doorpad.store.database import Database
-from doorpad.sync import keeper as keeper_module
+from doorpad.sync import finding
 from doorpad.sync.backoff import Backoff
-from doorpad.sync.keeper import Keeper, KeypadPort
+from doorpad.sync.finding import Ports
+from doorpad.sync.keeper import Keeper
+from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.timing import Timing
 from jumping_loop import JumpingLoop
 
@@ -36,14 +38,14 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
     async def keep() -> None:
         database = await Database.open(folder)
         keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, False, folder)
-        keeper = Keeper(database, keypad, Timing(), lambda: 1, lambda *_: None, lambda *_: None)
+        keeper = Keeper(database, keypad, Ports(()), Timing(), lambda: 1, lambda *_: None, lambda *_: None)
         await keeper.enrol()
         try:
             await keeper.run()
         finally:
             await database.close()
 
-    monkeypatch.setattr(keeper_module, "open_session", fail)
+    monkeypatch.setattr(finding, "open_session", fail)
     try:
         with pytest.raises(Enough):
             loop.run_until_complete(keep())

@@ -108,6 +108,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "firmware": device.firmware,
             "clock_trusted": device.clock_trusted,
             "health": health_names(device.health),
+            "crashes": device.crashes,
             "link_state": device.link_state,
             "hosts": [
                 {"maker": makers.name(device, int(number)), "key_id": key_id}

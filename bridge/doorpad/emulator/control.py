@@ -3,7 +3,8 @@
 A UNIX socket with one JSON object a line. Requests, each with an `id` of the caller's choice:
 
     {"id": 1, "cable": "out" | "in" | "silent"}     pull the plug, plug it in, or cut the wires in it;
-                                                    "in" with "name": under that one, in the same folder
+                                                    "in" with "name": under that one, in the same folder unless
+                                                    it begins with /
     {"id": 2, "power": "off" | "on"}                cut the power, or give it back
     {"id": 3, "program": "4711"}                    add a code with the master PIN, by keys
     {"id": 4, "unprogram": "4711"}                  delete one
@@ -15,7 +16,7 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
     and those of the bench on the board itself: press, switch, contact, skew_s, freeze, heap, cut_at, flash,
-    erase_ms, stall_ms, hang (firmware/emulator/bench.py).
+    erase_ms, stall_ms, raise, hang (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
 """
@@ -47,6 +48,7 @@ _ON_BOARD = (
     "flash",
     "erase_ms",
     "stall_ms",
+    "raise",
     "hang",
 )
 
@@ -129,7 +131,7 @@ class ControlServer:
             case {"cable": state, **rest}:
                 name = rest.get("name")
                 cable = self.keypad.cable
-                cable.set(Plug(state), cable.name.with_name(str(name)) if name else None)
+                cable.set(Plug(state), cable.name.parent / str(name) if name else None)
             case {"faults": dict(chances)}:
                 harm = self.keypad.cable.harm
                 try:

@@ -31,7 +31,8 @@ class MicroPythonMissing(DoorpadError):
 def micropython() -> list[str]:
     """Return the command that starts MicroPython's unix port. Raises MicroPythonMissing."""
     if find_spec("micropython_unix") is not None:
-        return [sys.executable, "-m", "micropython_unix"]
+        # Not `-m micropython_unix`: that ends with 0 whatever the program ends with.
+        return [sys.executable, "-c", "import sys, micropython_unix; sys.exit(micropython_unix.main())"]
     found = shutil.which("micropython")
     if found is None:
         raise MicroPythonMissing(

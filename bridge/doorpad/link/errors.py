@@ -43,7 +43,7 @@ class NotAuthenticated(NoSession):
 
     WHAT_TO_DO: ClassVar[dict[int, str]] = {
         host.WRONG_KEY: "It was given a new key elsewhere: bring that key to this hub, or commission it again.",
-        host.NOT_ENROLLED: "It was commissioned for another hub: commission it for this one.",
+        host.NOT_ENROLLED: "It was commissioned for another hub, or is another keypad: look which one it is.",
         host.WRONG_PROOF: "Its memory is damaged, or something else sits on the cable: look at both.",
     }
 

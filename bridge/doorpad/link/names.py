@@ -25,6 +25,8 @@ _HEALTH_NAMES = {
     messages.HEALTH_IDENTITY: "identity_restored",
     messages.HEALTH_CONFIG: "settings_refused",
     messages.HEALTH_KEY_STUCK: "key_stuck",
+    messages.HEALTH_CRASHED: "crashed",
+    messages.HEALTH_SAFE_MODE: "safe_mode",
     messages.HEALTH_BIT_FLIPPED: "flash_bit_flipped",
 }
 

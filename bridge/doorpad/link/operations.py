@@ -25,6 +25,7 @@ _AROUND_BYTES = 26  # header, tag, CRC, and what stands around the list
 _AROUND_PUTS_BYTES = _AROUND_BYTES + 9 + 4  # operation id; head of the list, and of the access-code ids
 _CODE_ID_BYTES = 16
 _OP_IDS = 1 << 64
+_CRASHES_MAX = 32  # more than any keypad keeps
 _NO_CODE = bytes(16)
 
 
@@ -246,6 +247,25 @@ class KeypadStatistics:
 async def statistics(connection: Connection) -> KeypadStatistics:
     answer = await _ask(connection, messages.OP_STATISTICS, None)
     return KeypadStatistics(*_fields(answer, _INT, _INT, _INT, _INT, _INT, _INT))
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """One end of the keypad's program that nobody asked for. `version`: of the program; `text`: its last words."""
+
+    number: int
+    version: str
+    text: str
+
+
+async def crashes(connection: Connection) -> list[Crash]:
+    """Read what the keypad has kept of its crashes, the newest first."""
+    found: list[Crash] = []
+    while (one := await _ask(connection, messages.OP_CRASHES, [len(found)])) is not None:
+        found.append(Crash(*_fields(one, _INT, (str,), (str,))))
+        if len(found) > _CRASHES_MAX:
+            raise ProtocolViolation("a keypad has more crashes than it can keep")
+    return found
 
 
 async def page_digests(connection: Connection, pages: int) -> list[bytes]:

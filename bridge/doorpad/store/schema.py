@@ -103,6 +103,8 @@ class Device(Base):
     clock_trusted: Mapped[bool] = mapped_column(default=False, server_default=false())
     firmware: Mapped[str | None] = mapped_column(String)
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
+    # What it kept of the ends of its program, the newest first: operations.Crash.
+    crashes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
 
 
 class Slot(Base):

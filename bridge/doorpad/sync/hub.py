@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 from doorpad.store.database import Database
 from doorpad.store.schema import LinkState
-from doorpad.sync.keeper import Keeper, KeypadPort, OnStatistics
+from doorpad.sync.finding import Ports
+from doorpad.sync.keeper import Keeper, OnStatistics
+from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.retired import retire
 from doorpad.sync.timing import Timing
 
@@ -22,6 +24,7 @@ class Hub:
         self,
         database: Database,
         keypads: Iterable[KeypadPort],
+        ports: Ports,
         timing: Timing,
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
@@ -32,7 +35,7 @@ class Hub:
         self._keepers = {
             keeper.device_id: keeper
             for keeper in (
-                Keeper(database, keypad, timing, now_ms, on_link, on_statistics) for keypad in keypads
+                Keeper(database, keypad, ports, timing, now_ms, on_link, on_statistics) for keypad in keypads
             )
         }
         self._tasks: list[asyncio.Task[None]] = []

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict
+
+from doorpad_link import messages
 
 from doorpad.events.log import record
 from doorpad.link import operations
@@ -18,7 +19,6 @@ from doorpad.link.connection import Connection, LinkStatistics
 from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusable
 from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
-from doorpad.link.rotation import open_session
 from doorpad.link.speed import HigherSpeed
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for, effect_event_id
@@ -26,6 +26,8 @@ from doorpad.store.schema import Device, LinkState
 from doorpad.sync.backoff import Backoff
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
+from doorpad.sync.finding import Ports, Search
+from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
@@ -42,24 +44,11 @@ def _now_s() -> float:
 OnStatistics = Callable[[str, LinkStatistics, KeypadStatistics], None]
 
 
-@dataclass(frozen=True)
-class KeypadPort:
-    """A keypad as the configuration names it. `serial`: 16 hex digits."""
-
-    serial: str
-    name: str
-    port: str
-    baud: int
-    max_baud: int | None  # to be asked for once a session has opened
-    half_duplex: bool
-    simulated: bool
-    keys: Path  # folder of the key files, keyring.py
-
-
 class Keeper:
     """`run()` until cancelled; `wake()` when what its keypad shall hold has changed.
 
     Args:
+        ports: those of this hub.
         now_ms: Unix milliseconds.
         on_link: called with device id and new state when the keypad comes or goes.
         on_statistics: called with device id and what hub and keypad have counted, now and then.
@@ -69,6 +58,7 @@ class Keeper:
         self,
         database: Database,
         keypad: KeypadPort,
+        ports: Ports,
         timing: Timing,
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
@@ -87,6 +77,7 @@ class Keeper:
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
         self._backoff = Backoff()
+        self._search = Search(ports, keypad, timing.handshake_s)
         self._higher_speed = HigherSpeed(keypad.max_baud)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
@@ -124,14 +115,7 @@ class Keeper:
         while True:
             began = _now_s()
             try:
-                connection, opened = await open_session(
-                    self._keypad.port,
-                    self._keypad.baud,
-                    self._keypad.keys,
-                    self._keypad.serial,
-                    self._timing.handshake_s,
-                    half_duplex=self._keypad.half_duplex,
-                )
+                connection, opened = await self._search.open_session()
             except LinkDown as reason:
                 await self._await_next(reason, began + self._backoff.next_s())
                 continue
@@ -253,6 +237,8 @@ class Keeper:
             self._timing,
         )
         state = await self._look(connection)
+        if state.health & messages.HEALTH_CRASHED:
+            await self._read_crashes(connection)
         await reader.changes(connection, state)
         if pages := await reader.verify(connection, state):
             log.warning("keypad %s: %d pages of its table were read again", self._keypad.serial, pages)
@@ -319,6 +305,16 @@ class Keeper:
             device = await session.get_one(Device, self.device_id)
             device.health = health
         self._health = health
+
+    async def _read_crashes(self, connection: Connection) -> None:
+        found = [asdict(crash) for crash in await operations.crashes(connection)]
+        async with self._database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            is_new = found != device.crashes
+            device.crashes = found
+        if found and is_new:
+            said = found[0]["text"].strip().splitlines()[-1:]
+            log.error("keypad %s: its program crashed: %s", self._keypad.serial, *said or ["it says nothing"])
 
     async def _settle_all(self, *, may_finish: bool) -> None:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""

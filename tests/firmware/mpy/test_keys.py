@@ -102,6 +102,22 @@ def test_every_flipped_bit_of_an_identity_is_noticed():
         equal(identity.unpack(bytes(data)), None, "bit %d" % bit)
 
 
+@cases((True, 1), (2, 1), (b"", 1), (1, True), (1, 0), (1, 2), (1, None))
+def test_identity_of_another_version_or_for_a_host_that_is_not_there_is_none(numbers):
+    version, maker = numbers
+    body = cbor.encode(
+        [
+            version,
+            b"devicedv",
+            bytes(32),
+            bytes(32),
+            [[b"hosthost", bytes(32)]],
+            [maker, b"nexthost", bytes(32)],
+        ]
+    )
+    equal(identity.unpack(body + binascii.crc32(body).to_bytes(4, "big")), None)
+
+
 @cases(5, None, True, b"key", "key", [b"hosthost"], [1, 2], [b"hosthost", None], [8, b"k"])
 def test_host_of_another_shape_under_a_right_crc_is_no_identity(host):
     body = cbor.encode([1, b"devicedv", bytes(32), bytes(32), [host]])

@@ -17,7 +17,6 @@ import sys
 from doorpad_fw import keys
 from doorpad_fw.link import Link
 from doorpad_link import identity as identities
-from doorpad_link import messages
 
 import keypad_parts
 from ram_flash import Flash, PowerCut
@@ -57,7 +56,8 @@ class _Board:
             boot_id,
             operations.capabilities,
             operations.serve,
-            lambda maker: self.parts.door.note(messages.EV_KEY_CHANGED, 0, None, maker),
+            asyncio.Event(),
+            self.parts.door.key_changed,
         )
 
 

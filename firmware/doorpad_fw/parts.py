@@ -1,0 +1,111 @@
+"""Puts the parts of the keypad together: flash first, then door and link. It does not stay on the heap.
+
+The link comes last, and not at all after several crashes in a row (crash.py): the door does not need it.
+"""
+
+import asyncio
+import os
+
+from doorpad_link import messages
+from esp32 import Partition
+from machine import PWRON_RESET, WDT_RESET, reset_cause
+
+from doorpad_fw import config, health, keys, pins
+from doorpad_fw.clock import Clock
+from doorpad_fw.door import Door
+from doorpad_fw.inputs import Inputs
+from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
+from doorpad_fw.journal import Journal
+from doorpad_fw.log import Log
+from doorpad_fw.matrix import Matrix
+from doorpad_fw.outputs import Outputs
+from doorpad_fw.slots import LAYOUT as SLOT_LAYOUT
+from doorpad_fw.slots import Slots
+
+_PARTITION = "slots"
+_RESET_DUE = "reset.due"  # as factory.py names it
+_CRASH_LOG = "crash.log"  # as crash.py names it
+_IOCTL_BLOCK_COUNT = 4
+
+
+def _new_epoch():
+    return os.urandom(4)
+
+
+def _crash_log(cause):
+    """Return the log if there were crashes, else None. A start after the watchdog had to bite is one more."""
+    if cause != WDT_RESET and _CRASH_LOG not in os.listdir():
+        return None
+    from doorpad_fw import crash  # seldom needed: it does not stay on the heap
+
+    log = crash.CrashLog()
+    if cause == WDT_RESET:
+        log.note_text("the watchdog ended the program")
+    elif cause == PWRON_RESET and log.is_alone:
+        log.try_again()
+    if log.row:
+        health.report(messages.HEALTH_CRASHED)
+    if log.was_alone:
+        health.report(messages.HEALTH_SAFE_MODE)
+    return log
+
+
+def _settings():
+    settings, complaints = config.load()
+    for complaint in complaints:
+        health.report(messages.HEALTH_CONFIG)
+        print(complaint)
+    return settings
+
+
+def _open_link(identity, slots, journal, clock, door, settings, changed):
+    from doorpad_fw.line import open_line
+    from doorpad_fw.link import Link
+    from doorpad_fw.operations import Operations
+
+    boot_id = os.urandom(8)
+    operations = Operations(slots, journal, clock, door, settings, boot_id)
+    serve, capabilities = operations.serve, operations.capabilities
+    return Link(
+        open_line(settings), identity, slots, journal, boot_id, capabilities, serve, changed, door.key_changed
+    )
+
+
+def build(feed):
+    """Return (door, inputs, matrix, link or None). What runs besides them has been begun as a task.
+
+    `feed()` feeds the watchdog.
+    """
+    cause = reset_cause()
+    crashes = _crash_log(cause)
+    settings = _settings()
+    identity = keys.load()
+    partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
+    half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
+    reset_due = _RESET_DUE in os.listdir()
+    if reset_due:
+        from doorpad_fw import factory
+
+        factory.work(partition, half, identity, feed)
+        settings = _settings()
+    slot_log = Log(partition, 0, half, SLOT_LAYOUT, _new_epoch)
+    slots = Slots(slot_log, settings["slots"], identity.device_key)
+    journal = Journal(Log(partition, half, half, JOURNAL_LAYOUT, _new_epoch))
+    clock = Clock()
+    link = None
+    changed = asyncio.Event()  # and no function of this module, which would keep all of it
+    door = Door(identity, slots, journal, clock, Outputs(settings), settings, changed.set)
+    if crashes is None or not crashes.is_alone:
+        link = _open_link(identity, slots, journal, clock, door, settings, changed)
+    door.note(messages.EV_BOOT, cause)
+    if crashes is not None and crashes.untold:
+        door.note(messages.EV_CRASHED, min(crashes.row, 255))
+        crashes.told()
+    if crashes is not None and crashes.row:
+        from doorpad_fw import crash
+
+        asyncio.create_task(crash.outlive(crashes, door.is_attended))
+    if reset_due:
+        door.note(messages.EV_FACTORY_RESET)
+        factory.done()
+    return door, Inputs(settings), Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS), link

@@ -1,0 +1,3 @@
+"""Which application this is."""
+
+VERSION = "0.1.0"
