@@ -211,6 +211,13 @@ def test_long_press_is_told_beside_a_stuck_key():
     equal(presses.take("5*", 39_000), [(LONG, "*")])
 
 
+def test_key_that_bounces_when_it_is_scanned_is_told_as_soon_as_any_other():
+    # Up at the second scan, after 4 ms, and down again: the scans that follow are as close as ever.
+    [(key, told_ms)] = _play([(0, "7", True), (1, "7", False), (5, "7", True)])
+    equal(key, "7")
+    assert told_ms <= 16, told_ms
+
+
 def test_keypad_that_nobody_touches_for_weeks_stays_idle():
     presses = Presses()
     presses.take("", 0)
