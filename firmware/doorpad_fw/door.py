@@ -77,6 +77,10 @@ class Door:
         """Whether somebody is at the keypad: a restart would take from him what he has begun."""
         return self._attended_s > 0 or self._programming.active or self._outputs.is_unlocked
 
+    def erase_ahead(self):
+        """Erase a piece of flash if few are left to write to; return whether it did. Nothing else runs meanwhile."""
+        return self._slots.erase_ahead() or self._journal.erase_ahead()
+
     def tick(self):
         """Let time pass: lapse the lockout, an entry begun, a dialogue begun. Call it about every second."""
         now_ms = ticks_ms()

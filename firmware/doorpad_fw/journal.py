@@ -115,12 +115,20 @@ class Journal:
         self._make_room()
 
     def _make_room(self):
-        while self._log.free_segments < _SPARE_SEGMENTS:
-            oldest = self._log.segments()[0]
-            if oldest == self._log.current:
-                return  # so many segments are bad that there is no other
-            self._log.erase(oldest)
-            self._starts[oldest] = 0
+        while self._log.free_segments < _SPARE_SEGMENTS and self._drop_oldest():
+            pass
+
+    def erase_ahead(self):
+        """Drop the oldest segment if few are free, so that the next entries wait for no erase; return whether."""
+        return self._log.free_segments < self._log.count // 32 and self._drop_oldest()
+
+    def _drop_oldest(self):
+        oldest = self._log.segments()[0]
+        if oldest == self._log.current:
+            return False  # so many segments are bad that there is no other
+        self._log.erase(oldest)
+        self._starts[oldest] = 0
+        return True
 
     def after(self, cursor, count):
         """Return up to `count` entries with numbers beyond `cursor`, in order."""

@@ -87,6 +87,7 @@ class Log:
         self._record_bytes = record_bytes
         self.count = segments
         self.per_segment = SEGMENT_BYTES // record_bytes - 1
+        self.count = segments
         self.epoch = b""
         self.was_empty = False  # no valid segment was found: a new keypad, or its flash was wiped
         self.lost_segments = 0  # whose header was gone, over records

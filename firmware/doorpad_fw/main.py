@@ -5,11 +5,15 @@ import gc
 import sys
 
 from machine import reset
+from micropython import const
 from time import ticks_ms
 
 import doorpad_fw
 from doorpad_fw import presses
 from doorpad_fw.watchdog import Watchdog
+
+_ERASES_MAX = const(5)  # one after the other; the watchdog is not fed meanwhile
+_BETWEEN_ERASES_MS = const(60)
 
 
 def _on_exception(_loop, context):
@@ -38,6 +42,7 @@ def _on_press(door, kind, key):
 
 
 async def _tick(door, inputs, matrix, link, watchdog):
+    touches = -1
     while True:
         await asyncio.sleep_ms(1000)
         door.tick()
@@ -47,6 +52,12 @@ async def _tick(door, inputs, matrix, link, watchdog):
         if link:
             link.changed()
         gc.collect()
+        # An erase stops everything for 45 to 80 ms, and a quick finger's key is shorter: while nobody is there.
+        for _ in range(_ERASES_MAX):
+            if touches != matrix.touches or not door.erase_ahead():
+                break
+            await asyncio.sleep_ms(_BETWEEN_ERASES_MS)
+        touches = matrix.touches
 
 
 async def _run():

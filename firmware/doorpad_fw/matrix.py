@@ -27,10 +27,12 @@ class Matrix:
         self._pressed = asyncio.ThreadSafeFlag()
         self._presses = Presses()
         self.scans = 0  # counts, and wraps
+        self.touches = 0  # likewise: moves whenever a key may have gone down
         for column in self._columns:
             column.irq(self._wake, Pin.IRQ_FALLING)
 
     def _wake(self, _pin):
+        self.touches = (self.touches + 1) & 0xFFFF
         self._pressed.set()
 
     def nudge(self):

@@ -76,5 +76,5 @@ class Presses:
         return not self._seen and not self._stable and ticks_diff(now_ms, self._since_ms) >= _STABLE_MS
 
     def waiting(self):
-        """Whether nothing but stuck keys is down. Not while none is: the next scan may be that of a key that bounces."""
+        """Whether only stuck keys are down, one or more: without any, the next scan may see a key that bounces."""
         return bool(self.stuck) and self._seen == self._stable and len(self._stable) == len(self.stuck)

@@ -340,20 +340,35 @@ class Slots:
         self.live[position // self.log.per_segment] += 1
 
     def make_room(self):
-        """Copy the newest records out of the segment with the fewest of them, until enough segments are free.
+        """Free segments until as many are free as a write may need."""
+        while self.log.free_segments < _SPARE_SEGMENTS:
+            if not self._reclaim(self.log.per_segment - 1):
+                return  # nothing to win: so many segments are bad that the rest is full
 
-        What flash refuses here is left for the next time: the write that asked for room has succeeded.
+    def erase_ahead(self):
+        """Free one segment if few are free, so that the next writes wait for no erase; return whether it did.
+
+        Few are fewer than an eighth of all. What costs more copying than it wins is left until it has to be.
         """
+        return self.log.free_segments < self.log.count // 8 and self._reclaim(self.log.per_segment * 3 // 4)
+
+    def _reclaim(self, live_max):
+        """Copy the newest records out of the segment with the fewest of them, and erase it; return whether.
+
+        Not if there are more than `live_max`. What flash refuses here is left for the next time: the write that
+        asked for room has succeeded.
+        """
+        victims = [n for n in self.log.segments() if n != self.log.current]
+        victim = min(victims, key=lambda n: self.live[n]) if victims else self.log.current
+        if self.live[victim] > live_max or not victims:
+            return False
         try:
-            while self.log.free_segments < _SPARE_SEGMENTS:
-                victims = [n for n in self.log.segments() if n != self.log.current]
-                victim = min(victims, key=lambda n: self.live[n]) if victims else self.log.current
-                if self.live[victim] >= self.log.per_segment or not victims:
-                    return  # nothing to win: so many segments are bad that the rest is full
-                self._move_out(victim)
-                self.log.erase(victim)
+            self._move_out(victim)
+            self.log.erase(victim)
         except FlashError as error:
             sys.print_exception(error)
+            return False
+        return True
 
     def _move_out(self, segment):
         # Nothing is retired here: the segment is erased next, and a start after a cut retires what was copied.

@@ -1,6 +1,6 @@
 """The control channel of an emulated keypad: one JSON object a line, on an inherited socket.
 
-    {"id": 1, "press": "1234#"}          press keys as a finger does, with bouncing contacts
+    {"id": 1, "press": "1234#"}          press keys as a quick finger does (finger.py)
                                          -> of the last key: ticks before its contact bounced, and after
     {"id": 2, "switch": "5", "down": true}
     {"id": 3, "skew_s": 3600}            move the clock
@@ -30,26 +30,16 @@ import board
 import time
 import uart
 from esp32 import Partition
+from finger import Finger
 
-_HOLD_MS = 24  # a quick finger; the firmware wants 8 ms of rest after 5 ms of bouncing
-_GAP_MS = 24
-_STEP_MS = 6
-_BOUNCES_MS = (1, 1, 2)
-_BOUNCING_MS_MAX = 8  # the sum of all pauses
 _UNIX_OF_2000 = 946_684_800
-
-
-async def _run_for(ms):
-    # In small steps: when a busy machine stalls this process, the key is held for longer. One long sleep would be
-    # over at once after the stall, and the firmware would have seen nothing of the key.
-    for _ in range(ms // _STEP_MS):
-        await asyncio.sleep_ms(_STEP_MS)
 
 
 class _Bench:
     def __init__(self, writer):
         self._writer = writer
-        self._finger = asyncio.Lock()
+        self._finger = Finger()
+        self._pressing = asyncio.Lock()
         self._unsent = asyncio.Event()
         board.watch(self._output)
         board.on_tell(self._tell)
@@ -73,27 +63,6 @@ class _Bench:
     def _output(self, name, level):
         self._tell({"output": name, "level": level})
 
-    async def _bounce(self, key, down):
-        began_ms = time.ticks_ms()
-        for pause_ms in _BOUNCES_MS:
-            board.switch(key, down)
-            await asyncio.sleep_ms(pause_ms)
-            if time.ticks_diff(time.ticks_ms(), began_ms) >= _BOUNCING_MS_MAX:
-                break  # a busy machine has stretched the pauses: longer bouncing is another press
-            board.switch(key, not down)
-            await asyncio.sleep_ms(pause_ms)
-        board.switch(key, down)
-
-    async def _press(self, keys):
-        for key in keys:
-            touched_ms = time.ticks_ms()
-            await self._bounce(key, True)
-            pressed_ms = time.ticks_ms()
-            await _run_for(_HOLD_MS)
-            await self._bounce(key, False)
-            await _run_for(_GAP_MS)
-        return {"touched_ms": touched_ms, "pressed_ms": pressed_ms}
-
     def _do(self, request):
         if "switch" in request:
             board.switch(request["switch"], request["down"])
@@ -106,7 +75,7 @@ class _Bench:
         elif "erase_ms" in request:
             Partition.erase_ms = request["erase_ms"]
         elif "stall_ms" in request:
-            time.sleep_ms(request["stall_ms"])
+            time.stall(request["stall_ms"])
         elif "overrun" in request:
             uart.overrun()
         elif "raise" in request:
@@ -130,8 +99,8 @@ class _Bench:
         answer = {"id": request["id"]}
         try:
             if "press" in request:
-                async with self._finger:
-                    answer.update(await self._press(request["press"]))
+                async with self._pressing:
+                    answer.update(await self._finger.press(request["press"]))
             else:
                 answer.update(self._do(request))
             answer["ok"] = True

@@ -63,7 +63,7 @@ class Partition:
             Partition.erases += 1
             least, most = Partition.erase_ms
             if most:
-                time.sleep_ms(random.randint(least, most))  # noqa: S311 - a stall is no secret
+                time.stall(random.randint(least, most))  # noqa: S311 - a stall is no secret
             # In pieces: a block of the keypad's heap is no part of what an ESP32 needs for this.
             self._put(argument * _BLOCK_BYTES, _BLANK, _BLOCK_BYTES // len(_BLANK))
         return 0

@@ -11,6 +11,7 @@ try:
     from time import *  # noqa: F403
     from time import gmtime as _unix_gmtime
     from time import mktime as _unix_mktime
+    from time import sleep_ms as _sleep_ms
     from time import ticks_ms as _ticks_ms
 finally:
     sys.path = _path
@@ -21,6 +22,20 @@ _base_ms = 0  # clock at _base_ticks, milliseconds since 2000
 _base_ticks = _ticks_ms()
 _skew_s = 0  # what the bench added
 _frozen_s = None
+_on_stall = None
+
+
+def stall(ms):
+    """The board stands still: no code of the firmware runs, and no interrupt is seen before the end."""
+    _sleep_ms(ms)
+    if _on_stall:
+        _on_stall(ms)
+
+
+def on_stall(callback):
+    """Have `callback(ms)` called at the end of each stall, until None takes its place."""
+    global _on_stall
+    _on_stall = callback
 
 
 def _elapsed_ms():

@@ -363,6 +363,19 @@ class World:
 
 
 @contextmanager
+def emulated(folder: Path, *options: str) -> Iterator[Message]:
+    """One emulated keypad without a bridge, as long as the block lasts: its serial, name, link, control and keys."""
+    arguments = ["emulate", "--data", str(folder / "data"), "--strike-ms", "150", "--json", *options]
+    command = Doorpad(arguments, folder / "stderr")
+    try:
+        yield {**command.ready()["keypads"][0], "keys": str(folder / "data" / "keys")}
+        assert command.stop() == 0
+    finally:
+        if command.process.poll() is None:
+            command.kill()
+
+
+@contextmanager
 def running(
     folder: Path,
     *options: str,

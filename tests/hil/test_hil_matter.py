@@ -16,37 +16,30 @@ from doorpad.link import operations
 from doorpad.link.connection import Connection
 from doorpad.link.operations import JournalRecord, SlotWrite
 from doorpad_link import messages
-from hil_world import Bench, Doorpad
+from hil_world import Bench, emulated
 
 BAUD = 115_200
 CODE_ID = "d3b07384-d9a0-4c9b-8f4a-6a1f7c1e2a35"
 WRONG_CODE_ENTRY_LIMIT = 3
 DISABLE_TIME_S = 10
-STRIKE_MS = 150
+STRIKE_MS = 150  # of all emulated keypads in these tests
 
 
 @pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("matter")
-    arguments = ["emulate", "--data", str(folder / "data"), "--strike-ms", str(STRIKE_MS), "--json"]
-    command = Doorpad(arguments, folder / "stderr")
-    try:
-        yield {**command.ready()["keypads"][0], "keys": folder / "data" / "keys"}
-        assert command.stop() == 0
-    finally:
-        if command.process.poll() is None:
-            command.kill()
+def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with emulated(tmp_path_factory.mktemp("matter")) as keypad:
+        yield keypad
 
 
 @pytest.fixture
-async def lock(emulated: dict[str, Any]) -> "AsyncIterator[Lock]":
-    serial = emulated["serial"]
-    key = keyring.load(Path(emulated["keys"]), serial)
-    connection, _ = await Connection.open(emulated["link"], BAUD, key, serial)
+async def lock(keypad: dict[str, Any]) -> "AsyncIterator[Lock]":
+    serial = keypad["serial"]
+    key = keyring.load(Path(keypad["keys"]), serial)
+    connection, _ = await Connection.open(keypad["link"], BAUD, key, serial)
     try:
         if (await operations.state(connection)).time_s is None:
             assert await operations.set_time(connection)
-        with Bench(emulated["control"]) as bench:
+        with Bench(keypad["control"]) as bench:
             yield Lock(connection, bench)
     finally:
         connection.close()
