@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import cbor2
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -198,6 +199,20 @@ class Client:
             self.hints.append(opened)
         is_awaited = (sort, number) == (kind, counter) and (sort in (HELLO_R, ALERT) or opened is not None)
         return (head, body, piece) if is_awaited else ()
+
+
+def next_key(vector: dict[str, Any]) -> str:
+    """The key that the hub of a stored key change goes on with, from its private key (section 5)."""
+    raw = {
+        name: bytes.fromhex(text)
+        for name, text in vector.items()
+        if name.startswith(("hub_", "key", "next_"))
+    }
+    private = X25519PrivateKey.from_private_bytes(raw["hub_private"])
+    assert private.public_key().public_bytes_raw() == raw["hub_public"]
+    shared = private.exchange(X25519PublicKey.from_public_bytes(raw["keypad_public"]))
+    said = b"next key" + raw["next_host_id"] + raw["hub_public"] + raw["keypad_public"]
+    return HKDF(SHA256(), length=32, salt=raw["key"], info=b"doorpad link 1 " + said).derive(shared).hex()
 
 
 def vector_frames(vector: dict[str, Any]) -> dict[str, str]:

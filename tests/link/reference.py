@@ -107,5 +107,11 @@ class Keys:
         return bytes((kind << 2 | from_device,)) + self._expand("salt", 8) + head[4:]
 
 
+def next_key(psk: bytes, shared: bytes, host_id: bytes, hub_public: bytes, keypad_public: bytes) -> bytes:
+    """Section 5: the key that follows, from the X25519 secret."""
+    info = b"doorpad link 1 next key" + host_id + hub_public + keypad_public
+    return HKDF(SHA256(), length=32, salt=psk, info=info).derive(shared)
+
+
 def key_id(psk: bytes) -> bytes:
     return hashlib.sha256(b"doorpad key id" + psk).digest()[:4]

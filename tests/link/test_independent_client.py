@@ -76,6 +76,12 @@ def test_client_makes_the_stored_frames(path: Path):
     assert independent_client.vector_frames(vector) == vector["frames"]
 
 
+def test_client_derives_the_stored_next_key():
+    vectors = [json.loads((VECTORS / f"session-{n}.json").read_text()) for n in (3, 4)]
+    assert independent_client.next_key(vectors[0]) == vectors[0]["next_key"] == vectors[1]["key"]
+    assert vectors[0]["next_host_id"] == vectors[1]["host_id"]
+
+
 def test_session_opens_and_tells_who_is_there(keypad: Keypad):
     with keypad.client() as client:
         assert client.device_id.hex() == keypad.serial

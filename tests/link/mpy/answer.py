@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 
-from doorpad_link import cbor, cobs, frame, identity
+from doorpad_link import cbor, cobs, frame, handshake, identity, x25519
 from doorpad_link.aead import Aead
 from doorpad_link.device import DeviceSession
 from doorpad_link.handshake import SessionKeys
@@ -198,6 +198,14 @@ def frame_flips(question):
 def session_keys(question):
     keys = SessionKeys(_bytes(question["psk"]), _bytes(question["hello"]), _bytes(question["hello_r"]))
     return [_hex(keys.device_proof), _hex(keys.host_proof), keys.session]
+
+
+def next_key(question):
+    """The public key of a private one, and the key that follows from it and the other end's public one."""
+    names = ("private", "other", "psk", "next_host_id", "hub_public", "keypad_public")
+    private, other, psk, *said = [_bytes(question[name]) for name in names]
+    shared = x25519.exchange(private, other)
+    return [_hex(x25519.public(private)), _hex(handshake.next_key(psk, shared, *said))]
 
 
 def device_answers(question):
