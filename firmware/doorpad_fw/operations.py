@@ -31,6 +31,15 @@ def _are_numbers(*values):
     return True
 
 
+def _of_slot(write, *arguments):
+    # What flash does not take is told of the slot alone: those before it in the request are written.
+    try:
+        return write(*arguments)
+    except FlashError as error:
+        sys.print_exception(error)
+        return messages.FLASH, 0
+
+
 class Operations:
     """Does the requests of hosts. `serve` is what a session calls for each."""
 
@@ -150,7 +159,7 @@ class Operations:
                 own_id = (operation + place & _OP_ID_MAX).to_bytes(_OP_ID_BYTES, "big")
                 code_id = code_ids[place * _CODE_ID_BYTES : (place + 1) * _CODE_ID_BYTES]
                 slot = Slot(number, 0, flags, from_s, until_s, maker, own_id, code_id, pin)
-                results.append((number,) + self._slots.put(if_version, slot))
+                results.append((number,) + _of_slot(self._slots.put, if_version, slot))
         return messages.OK, results
 
     def _delete(self, maker, body):
@@ -162,7 +171,7 @@ class Operations:
             if not 1 <= number <= SLOTS_MAX or len(op_id) != _OP_ID_BYTES:
                 results.append((number, messages.INVALID, 0))
             else:
-                results.append((number,) + self._slots.clear(number, if_version, op_id, maker))
+                results.append((number,) + _of_slot(self._slots.clear, number, if_version, op_id, maker))
         return messages.OK, results
 
     def _adopt(self, maker, body):
@@ -177,7 +186,7 @@ class Operations:
             slot.maker = maker
             slot.op_id = op_id
             slot.access_code_id = access_code_id
-        return messages.OK, (number,) + self._slots.put(if_version, slot)
+        return messages.OK, (number,) + _of_slot(self._slots.put, if_version, slot)
 
     def _since(self, _asking, body):
         generation, first, codes_too = body

@@ -311,7 +311,7 @@ def test_flash_stuck_at_three_places_is_told_as_a_flash_error_and_the_retry_succ
     for place in (1, 2, 3):
         keypad.flash.stuck[64 * place + 30] = 0xFF
     body = put_body(7, b"4711")
-    equal(_ask(keypad, messages.OP_PUT, body), (messages.FLASH, None))
+    equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[7, messages.FLASH, 0]]))
     equal((keypad.slots.find(b"4711"), keypad.slots.used), (None, 0))
     equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, [[7, messages.OK, 1]]))
 
