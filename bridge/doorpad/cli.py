@@ -9,12 +9,13 @@ import tempfile
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 import typer
 
 from doorpad import cli_keys
 from doorpad.mistakes import told_in_one_line
+from doorpad.store.profile_names import ProfileName
 
 app = typer.Typer(
     name="doorpad",
@@ -35,6 +36,25 @@ _JSON_HELP = "Print one JSON object a line."
 _VocabularyOption = Annotated[
     Literal["2025", "2026", "zod"],
     typer.Option("--errors-vocabulary", help="Names of errors and warnings that clients see."),
+]
+
+
+def _profiles(names: list[str] | None) -> list[str]:
+    for name in names or ():
+        if name not in get_args(ProfileName):
+            raise typer.BadParameter(
+                f'no profile is named "{name}"; there are {", ".join(get_args(ProfileName))}'
+            )
+    return names or []
+
+
+_ProfilesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--profile",
+        help="Brand whose limits, errors and warnings a keypad has. Given again: that of the next keypad.",
+        callback=_profiles,
+    ),
 ]
 
 
@@ -129,6 +149,7 @@ def demo(
     strike_ms: Annotated[
         int | None, typer.Option(min=100, max=12000, help="Strike time in ms. Default: 5000.")
     ] = None,
+    profiles: _ProfilesOption = None,
     errors_vocabulary: _VocabularyOption = "2025",
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
@@ -140,9 +161,10 @@ def demo(
         from doorpad.emulator import fleet
 
         stop = _stop_on_signals()
-        shown = demonstration.Demo(folder, tell, errors_vocabulary)
+        brands = cast("list[ProfileName]", profiles)
+        shown = demonstration.Demo(folder, tell, errors_vocabulary, brands)
         async with fleet.running(
-            folder, keypads, slots=slots, strike_ms=strike_ms, on_output=shown.output
+            folder, keypads, slots=slots, strike_ms=strike_ms, on_output=shown.output, profiles=brands
         ) as servers:
             await shown.run(servers, port, stop)
 
@@ -203,6 +225,7 @@ def emulate(
     half_duplex: Annotated[
         bool, typer.Option("--half-duplex", help="One pair of wires for both directions, as RS-485 has.")
     ] = False,
+    profiles: _ProfilesOption = None,
     errors_vocabulary: _VocabularyOption = "2025",
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
@@ -218,8 +241,13 @@ def emulate(
 
         stop = _stop_on_signals()
         line = Line(baud, console, half_duplex)
-        async with fleet.running(data, keypads, slots=slots, strike_ms=strike_ms, line=line) as servers:
-            config = fleet.write_config(data, servers, listen=listen, errors_vocabulary=errors_vocabulary)
+        brands = cast("list[ProfileName]", profiles)
+        async with fleet.running(
+            data, keypads, slots=slots, strike_ms=strike_ms, line=line, profiles=brands
+        ) as servers:
+            config = fleet.write_config(
+                data, servers, listen=listen, errors_vocabulary=errors_vocabulary, profiles=brands
+            )
             about = [
                 {
                     "serial": server.keypad.keypad.serial,

@@ -8,6 +8,7 @@ import msgspec
 
 from doorpad.api.vocabulary import Vocabulary
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.store.profile_names import ProfileName
 from doorpad.sync.finding import Ports
 from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.timing import Timing
@@ -28,6 +29,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
     `half_duplex`: the line is one pair of wires for both directions, as RS-485 has.
+    `profile`: the brand that it plays (store/brands.py); a keypad that is not emulated is generic.
     """
 
     serial: str
@@ -37,6 +39,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     max_baud: int | None = None
     half_duplex: bool = False
     control: str | None = None
+    profile: ProfileName = "generic"
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -83,6 +86,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
                 half_duplex=keypad.half_duplex,
                 simulated=keypad.control is not None,
                 keys=self.keys,
+                profile=keypad.profile,
             )
             for keypad in self.keypads
         ]
@@ -119,6 +123,10 @@ def load(path: Path) -> Config:
         if keypad.port is None and not file.ports:
             raise ConfigError(
                 f"{path}: keypad {keypad.serial} has no port; give it one, or set `ports` to where to look for it"
+            )
+        if keypad.profile != "generic" and keypad.control is None:
+            raise ConfigError(
+                f"{path}: keypad {keypad.serial} has a profile, and only emulated keypads play one"
             )
     folder = path.parent
     return Config(

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.control import ControlServer
 from doorpad.errors import DoorpadError
 from doorpad.store.identity import device_id_for
+from doorpad.store.profile_names import ProfileName
 
 _KEY_FILE = "demo_api_key"
 _ONLINE_S = 3.0  # how long to wait for the keypads before saying that all is ready anyway
@@ -35,10 +36,15 @@ class Demo:
     """Supervises the bridge beside the keypads: one that dies is started again, as systemd would."""
 
     def __init__(
-        self, data: Path, tell: Callable[[dict[str, Any]], None], errors_vocabulary: Vocabulary = "2025"
+        self,
+        data: Path,
+        tell: Callable[[dict[str, Any]], None],
+        errors_vocabulary: Vocabulary = "2025",
+        profiles: Sequence[ProfileName] = (),
     ) -> None:
         self._data = data
         self._errors_vocabulary = errors_vocabulary
+        self._profiles = profiles
         self._print = tell
         self._servers: list[ControlServer] = []
         self._api_key = ""
@@ -111,7 +117,11 @@ class Demo:
         while True:
             listen = f"127.0.0.1:{port}"
             config = fleet.write_config(
-                self._data, self._servers, listen=listen, errors_vocabulary=self._errors_vocabulary
+                self._data,
+                self._servers,
+                listen=listen,
+                errors_vocabulary=self._errors_vocabulary,
+                profiles=self._profiles,
             )
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "doorpad", "run", "--config", str(config), "--json", "--until-eof"),

@@ -9,6 +9,7 @@
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
     {"id": 10, "erase_ms": [45, 80]}     let each erase of flash stop everything for as long; [0, 0]: for no time
+    {"id": 13, "worn": true}             let flash take nothing any more, or again
     {"id": 12, "stall_ms": 500}          stop everything for as long once
     {"id": 11, "overrun": true}          the receive buffer of the link is full (bridge/doorpad/emulator/cable.py)
     {"id": 13, "raise": true}            let a task of the program die of an exception
@@ -74,6 +75,8 @@ class _Bench:
             time.freeze(request["freeze"])
         elif "erase_ms" in request:
             Partition.erase_ms = request["erase_ms"]
+        elif "worn" in request:
+            Partition.worn = request["worn"]
         elif "stall_ms" in request:
             time.stall(request["stall_ms"])
         elif "overrun" in request:

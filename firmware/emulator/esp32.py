@@ -29,6 +29,7 @@ class Partition:
     operations = 0  # programs and erases since the start
     cut_at = 0  # number of the operation that power is cut in, 0 for none
     erases = 0
+    worn = False  # programs and erases change nothing any more
     # How long an erase takes, least and most: no code runs meanwhile, interrupts are not seen.
     erase_ms = (0, 0)
 
@@ -70,6 +71,8 @@ class Partition:
 
     def _put(self, at, data, times=1):
         Partition.operations += 1
+        if Partition.worn:
+            return
         self._file.seek(at)
         if Partition.operations == Partition.cut_at:
             for _ in range(times // 2):

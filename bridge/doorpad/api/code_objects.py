@@ -1,17 +1,18 @@
 """Access codes as the API shows them, built from rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
 from doorpad.api.device_objects import device_errors
-from doorpad.api.pins import is_weak
+from doorpad.api.pins import is_weak, lengths
 from doorpad.api.times import instant_us, iso, iso_s
-from doorpad.store import makers
+from doorpad.store import brands, makers
+from doorpad.store.catalogue import CODE_WARNINGS
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
 
@@ -90,6 +91,7 @@ class CodeRows(msgspec.Struct):
     device: Device
     slot: Slot | None
     errors: list[CodeError]
+    beside: brands.Beside
 
 
 async def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
@@ -111,15 +113,33 @@ async def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[
         ):
             errors.setdefault(error.access_code_id, []).append(error)
     devices = {id_: await session.get_one(Device, id_) for id_ in {code.device_id for code in codes}}
+    beside = {id_: await _beside(session, device) for id_, device in devices.items()}
     return [
         CodeRows(
             code=code,
             device=devices[code.device_id],
             slot=slots.get(code.access_code_id),
             errors=errors.get(code.access_code_id, []),
+            beside=beside[code.device_id],
         )
         for code in codes
     ]
+
+
+async def _beside(session: AsyncSession, device: Device) -> brands.Beside:
+    """Asked for only where a brand's rules look at it."""
+    if not brands.of(device).rules:
+        return brands.Beside()
+    living = and_(AccessCode.device_id == device.device_id, AccessCode.state == "active")
+    names = await session.execute(
+        select(AccessCode.name, func.count())
+        .where(living, AccessCode.name.is_not(None))
+        .group_by(AccessCode.name)
+    )
+    waiting = await session.scalar(
+        select(func.count()).where(living, AccessCode.managed, AccessCode.announced.is_(None))
+    )
+    return brands.Beside({name: count for name, count in names if name is not None}, waiting or 0)
 
 
 def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObject:
@@ -140,8 +160,8 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         status=state,
         display_status="Expired" if over else _DISPLAY_STATUS[state],
         pending_mutations=_pending_mutations(code, slot, now_s),
-        errors=_errors(rows, over=over),
-        warnings=_warnings(rows, over=over),
+        errors=_errors(rows, now_s, over=over),
+        warnings=_warnings(rows, now_s, over=over),
         is_scheduled_on_device=(
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
@@ -152,8 +172,8 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
     )
 
 
-def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCodeObject:
-    code = rows.code
+def unmanaged_access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> UnmanagedAccessCodeObject:
+    code, now_s = rows.code, now_ms // 1_000
     place = "" if code.slot is None else f" {code.slot}"
     return UnmanagedAccessCodeObject(
         access_code_id=code.access_code_id,
@@ -165,8 +185,8 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows) -> UnmanagedAccessCod
         type=_type(code),
         starts_at=iso_s(code.starts_at_s),
         ends_at=iso_s(code.ends_at_s),
-        errors=_errors(rows),
-        warnings=_warnings(rows),
+        errors=_errors(rows, now_s),
+        warnings=_warnings(rows, now_s),
         doorpad=_place(rows),
     )
 
@@ -191,22 +211,48 @@ def _place(rows: CodeRows) -> dict[str, Any]:
     return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker}
 
 
-def _errors(rows: CodeRows, *, over: bool = False) -> list[ErrorObject]:
+def _errors(rows: CodeRows, now_s: int, *, over: bool = False) -> list[ErrorObject]:
     """Own ones first. `over`: the code has ended and is off the keypad, so that nothing stands in its way."""
     own = [
         error_object(error.error_code, error.created_at_ms, message=error.message, detail=error.detail)
         for error in rows.errors
         if not error.is_warning and not over
     ]
+    own += [
+        error_object(rule.name, since_ms)
+        for rule, since_ms in _said_by_brand(rows, now_s)
+        if not (rule.is_warning or over)
+    ]
     return own + device_errors(rows.device)
 
 
-def _warnings(rows: CodeRows, *, over: bool = False) -> list[WarningObject]:
-    return [
+def _warnings(rows: CodeRows, now_s: int, *, over: bool = False) -> list[WarningObject]:
+    own = [
         warning_object(it.error_code, it.created_at_ms, it.message, it.detail)
         for it in rows.errors
         if it.is_warning and not over
     ]
+    return own + [
+        warning_object(rule.name, since_ms, CODE_WARNINGS[rule.name].message)
+        for rule, since_ms in _said_by_brand(rows, now_s)
+        if rule.is_warning and not over
+    ]
+
+
+def _said_by_brand(rows: CodeRows, now_s: int) -> Iterator[tuple[brands.Rule, int]]:
+    if not brands.of(rows.device).rules:
+        return iter(())
+    return brands.on_code(
+        brands.Facts(
+            code=rows.code,
+            device=rows.device,
+            slot=rows.slot,
+            standing={it.error_code: it for it in rows.errors},
+            lengths=lengths(rows.device),
+            beside=rows.beside,
+            now_s=now_s,
+        )
+    )
 
 
 def _pending_mutations(code: AccessCode, slot: Slot | None, now_s: int) -> list[dict[str, Any]]:

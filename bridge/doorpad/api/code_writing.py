@@ -129,7 +129,7 @@ async def _change_on_keypad(
         return []
     check_window(starts_s, ends_s, now_ms)
     if pin is not None:
-        check_pin(await session.get_one(Device, code.device_id), pin)
+        check_pin(await session.get_one(Device, code.device_id), pin, chosen=pin != code.code)
         await check_free(
             session,
             code.device_id,

@@ -9,12 +9,9 @@ from doorpad.api.conditions import ErrorObject, WarningObject, error_object, war
 from doorpad.api.pins import lengths
 from doorpad.api.times import iso
 from doorpad.link.names import health_names
-from doorpad.store import makers
+from doorpad.store import brands, makers
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.schema import Device, Hub
-
-DEVICE_TYPE = "doorpad_keypad"
-MANUFACTURER = "doorpad"
 
 _LINK_ERRORS = {
     "disconnected": "device_disconnected",
@@ -33,7 +30,7 @@ class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
     """A keypad that the hub reads and leaves alone."""
 
     device_id: str
-    device_type: str = DEVICE_TYPE
+    device_type: str
     workspace_id: str
     connected_account_id: str
     created_at: str
@@ -50,7 +47,7 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     """A keypad. `nickname` is left out where there is none: strict clients refuse null there."""
 
     device_id: str
-    device_type: str = DEVICE_TYPE
+    device_type: str
     display_name: str
     nickname: str | UnsetType = UNSET
     workspace_id: str
@@ -81,8 +78,10 @@ class DeviceObject(msgspec.Struct, kw_only=True):
 
 
 def device_object(hub: Hub, device: Device) -> DeviceObject:
+    maker = brands.of(device).maker
     return DeviceObject(
         device_id=device.device_id,
+        device_type=brands.of(device).device_type,
         display_name=shown_name(device),
         nickname=UNSET if device.nickname is None else device.nickname,
         workspace_id=hub.workspace_id,
@@ -90,10 +89,10 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
         created_at=iso(device.created_at_ms),
         can_simulate_connection=device.simulated,
         can_simulate_disconnection=device.simulated,
-        device_manufacturer={"manufacturer": MANUFACTURER, "display_name": MANUFACTURER},
+        device_manufacturer={"manufacturer": maker, "display_name": maker},
         device_provider={
-            "device_provider_name": MANUFACTURER,
-            "display_name": MANUFACTURER,
+            "device_provider_name": maker,
+            "display_name": maker,
             "provider_category": "stable",
         },
         properties=_properties(device),
@@ -130,6 +129,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
 def unmanaged_device_object(hub: Hub, device: Device) -> UnmanagedDeviceObject:
     return UnmanagedDeviceObject(
         device_id=device.device_id,
+        device_type=brands.of(device).device_type,
         workspace_id=hub.workspace_id,
         connected_account_id=hub.connected_account_id,
         created_at=iso(device.created_at_ms),
@@ -158,6 +158,7 @@ def device_errors(device: Device) -> list[ErrorObject]:
         for code, it in device.conditions.items()
         if not it["is_warning"]
     ]
+    standing += [error_object(name, since_ms) for name, since_ms in brands.on_device(device)]
     if device.link_state not in _LINK_ERRORS:
         return standing
     code = _LINK_ERRORS[device.link_state]
@@ -183,10 +184,10 @@ def _properties(device: Device) -> dict[str, Any]:
         "appearance": {"name": device.name},
         "model": {
             "display_name": "Keypad",
-            "manufacturer_display_name": MANUFACTURER,
+            "manufacturer_display_name": brands.of(device).maker,
             "has_built_in_keypad": True,
         },
-        "manufacturer": MANUFACTURER,
+        "manufacturer": brands.of(device).maker,
         "serial_number": device.serial,
         "has_direct_power": True,
         "online_access_codes_enabled": True,

@@ -8,12 +8,13 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.device_objects import DEVICE_TYPE, MANUFACTURER, DeviceObject, device_object, shown_name
+from doorpad.api.device_objects import DeviceObject, device_object, shown_name
 from doorpad.api.errors import invalid_request, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids, Metadata, Text, Texts
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, device_or_404
 from doorpad.api.times import instant_us
+from doorpad.store.brands import PROFILES
 from doorpad.store.schema import Device, Hub
 
 _LIST_DEFAULT = 500
@@ -123,7 +124,18 @@ def _filtered(hub: Hub, params: ListParams) -> Select[Any]:
         )
     for key, value in (params.custom_metadata_has or {}).items():
         query = query.where(_has(key, value))
-    return query
+    return query.where(Device.profile.in_(_profiles(params)))
+
+
+def _profiles(params: ListParams) -> list[str]:
+    """What a device may play, by its type and its maker."""
+    return [
+        name
+        for name, profile in PROFILES.items()
+        if params.device_type in (None, profile.device_type)
+        and (params.device_types is None or profile.device_type in params.device_types)
+        and params.manufacturer in (None, profile.maker)
+    ]
 
 
 def _has(key: str, value: str | bool) -> ColumnElement[bool]:
@@ -144,9 +156,6 @@ def _any_can_match(hub: Hub, params: ListParams) -> bool:
         and params.unstable_location_id is None
         and str(params.connected_account_id or hub.connected_account_id) == hub.connected_account_id
         and (accounts is None or hub.connected_account_id in map(str, accounts))
-        and (params.device_type or DEVICE_TYPE) == DEVICE_TYPE
-        and (params.device_types is None or DEVICE_TYPE in params.device_types)
-        and (params.manufacturer or MANUFACTURER) == MANUFACTURER
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import ApiError, duplicate, invalid_field
+from doorpad.store import brands
 from doorpad.store.schema import AccessCode, Device
 
 PIN_MIN, PIN_MAX = 4, 12  # digits, until the keypad has told its own bounds
@@ -33,8 +34,11 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()  # isdigit alone takes the digits of every script
 
 
-def check_pin(device: Device, pin: str) -> None:
-    """Raises ApiError 400 on `code` unless the device can hold the PIN."""
+def check_pin(device: Device, pin: str, *, chosen: bool = True) -> None:
+    """Raises ApiError 400 on `code` unless the device can hold the PIN. `chosen`: it is the client's wish."""
+    profile = brands.of(device)
+    if chosen and profile.chooses_codes:
+        raise invalid_field("code", f"cannot be chosen on a {profile.maker} device: leave it out")
     allowed = lengths(device)
     if not is_digits(pin):
         raise invalid_field("code", "must be a string of digits")

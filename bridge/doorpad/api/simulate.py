@@ -105,7 +105,7 @@ async def _appeared(
             if code is not None and code.code == params.code:
                 code.name = params.name
                 (rows,) = await code_rows(session, [code])
-                return unmanaged_access_code_object(hub, rows)
+                return unmanaged_access_code_object(hub, rows, service.now_ms())
     raise AssertionError("a subscription has no end")
 
 

@@ -78,19 +78,19 @@ async def _get(service: Service, params: GetParams) -> Reply:
             now_s=service.now_ms() // 1_000,
         )
         (rows,) = await code_rows(session, [code])
-    return {"access_code": unmanaged_access_code_object(hub, rows)}
+    return {"access_code": unmanaged_access_code_object(hub, rows, service.now_ms())}
 
 
 async def _list(service: Service, params: ListParams) -> Reply:
     wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
-    hub = await service.database.hub()
+    hub, now_ms = await service.database.hub(), service.now_ms()
     async with service.database.read() as session:
         device = await device_or_404(session, params.device_id)
         query = visible(managed=False).where(AccessCode.device_id == device.device_id)
         codes = await code_page(session, wanted, query, params.search)
         rows = await code_rows(session, codes[: wanted.limit])
     return {
-        "access_codes": [unmanaged_access_code_object(hub, it) for it in rows],
+        "access_codes": [unmanaged_access_code_object(hub, it, now_ms) for it in rows],
         "pagination": wanted.pagination(page_keys(codes)),
     }
 

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from doorpad.api.vocabulary import Vocabulary
 from doorpad.emulator import commission, runtime
 from doorpad.emulator.cable import AT_ONCE, Line
 from doorpad.emulator.control import ControlServer, OnOutput
+from doorpad.store.brands import PROFILES
 from doorpad.store.database import DataFolderUnusable
+from doorpad.store.profile_names import ProfileName
 from doorpad.sync.timing import Timing
 
 CONFIG_NAME = "doorpad.toml"
@@ -31,10 +33,11 @@ async def running(
     strike_ms: int | None,
     on_output: OnOutput | None = None,
     line: Line = AT_ONCE,
+    profiles: Sequence[ProfileName] = (),
 ) -> AsyncIterator[list[ControlServer]]:
     """Run keypads 1 to `count` of a data folder; make those that are not there yet.
 
-    `line` is how each is wired to its hub.
+    `line` is how each is wired to its hub; `profiles` the brands whose limits they have, as in `_profile`.
 
     Raises:
         MicroPythonMissing, KeypadInUse, DataFolderUnusable
@@ -53,7 +56,7 @@ async def running(
                 folder / f"k{number + 1}",
                 data / "keys",
                 _name(number),
-                settings,
+                _limits(_profile(profiles, number)) | settings,
             )
             for number in range(count)
         ]
@@ -74,6 +77,19 @@ async def running(
         await _stop(servers)
 
 
+def _profile(profiles: Sequence[ProfileName], number: int) -> ProfileName:
+    """The brand of the keypad of this number, from 0: one each in turn, and the last for all that follow."""
+    return profiles[min(number, len(profiles) - 1)] if profiles else "generic"
+
+
+def _limits(name: ProfileName) -> dict[str, int]:
+    if name == "generic":
+        return {}  # what the keypad has
+    profile = PROFILES[name]
+    least, most = profile.digits
+    return {"slots": profile.slots, "pin_min": least, "pin_max": most}
+
+
 async def _stop(servers: list[ControlServer]) -> None:
     await asyncio.gather(*(server.stop() for server in servers))
 
@@ -85,6 +101,7 @@ def write_config(
     listen: str,
     timing: Timing | None = None,
     errors_vocabulary: Vocabulary = "2025",
+    profiles: Sequence[ProfileName] = (),
 ) -> Path:
     """Write the `doorpad.toml` of a bridge for these keypads; return its path."""
     # Who tries webhooks on emulated keypads has the receiver on the same machine.
@@ -97,8 +114,9 @@ def write_config(
     ]
     if timing is not None:
         lines += ["[timing]", f"offline_s = {timing.offline_s}", ""]
-    for server in servers:
+    for number, server in enumerate(servers):
         about = server.keypad.keypad
+        profile = _profile(profiles, number)
         lines += [
             "[[keypad]]",
             f"serial = {json.dumps(about.serial)}",
@@ -107,6 +125,7 @@ def write_config(
             *([f"baud = {server.keypad.cable.line.baud}"] if server.keypad.cable.line.baud else []),
             *(["half_duplex = true"] if server.keypad.cable.line.half_duplex else []),
             f"control = {json.dumps(str(server.path.absolute()))}",
+            f"profile = {json.dumps(profile)}",
             "",
         ]
     path = data / CONFIG_NAME

@@ -26,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from doorpad.store.profile_names import ProfileName
+
 LinkState = Literal["new", "online", "resuming", "disconnected", "offline"]
 CodeState = Literal["active", "removing", "deleted"]
 Announced = Literal["scheduled", "set"]
@@ -71,6 +73,9 @@ class Device(Base):
     name: Mapped[str] = mapped_column(String)  # as the configuration has it
     nickname: Mapped[str | None] = mapped_column(String)  # as an API client gave it, for `name`
     managed: Mapped[bool] = mapped_column(default=True, server_default=true())
+    profile: Mapped[ProfileName] = mapped_column(
+        String, default="generic", server_default=text("'generic'")
+    )  # the brand that an emulated one plays: brands.py
     time_zone: Mapped[str | None] = mapped_column(String)
     custom_metadata: Mapped[dict[str, str | bool]] = mapped_column(
         JSON, default=dict, server_default=text("'{}'")

@@ -18,7 +18,7 @@ from doorpad.link.connection import Connection
 from doorpad.link.names import STATUS_NAMES
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
 from doorpad.store.database import Database
-from doorpad.store.schema import AccessCode, Device, Slot
+from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.sync import degraded, external, overdue, problems, unsettled
 from doorpad.sync.effects import Learned, apply_record, settle
 from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
@@ -227,7 +227,10 @@ class Converger:
         self.refusals.add(code.access_code_id)
         # A duplicate in no slot is the master PIN: no code has it, so nobody can be named.
         error_code = DUPLICATE if result.status == messages.DUPLICATE else problems.FAILED_TO_SET
-        await problems.raise_problem(session, code, Problem(error_code, {"refused": True}), self.now_ms())
+        standing = await session.get(CodeError, (code.access_code_id, error_code))
+        times = 1 + (standing.detail.get("times", 0) if standing is not None else 0)
+        problem = Problem(error_code, {"refused": True, "times": times})
+        await problems.raise_problem(session, code, problem, self.now_ms())
         log.warning(
             "device %s refused access code %s: %s",
             self.device_id,

@@ -99,6 +99,7 @@ class Keeper:
                         serial=self._keypad.serial,
                         name=self._keypad.name,
                         simulated=self._keypad.simulated,
+                        profile=self._keypad.profile,
                         created_at_ms=now_ms,
                         link_changed_at_ms=now_ms,
                     )
@@ -106,6 +107,7 @@ class Keeper:
                 return
             device.name = self._keypad.name
             device.simulated = self._keypad.simulated
+            device.profile = self._keypad.profile
             named_again(device)
             if device.link_state == "online":
                 device.link_state = "resuming"  # no outage was seen; none is told unless it lasts

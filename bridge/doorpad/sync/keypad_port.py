@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from doorpad.store.profile_names import ProfileName
+
 
 @dataclass(frozen=True)
 class KeypadPort:
@@ -16,3 +18,4 @@ class KeypadPort:
     half_duplex: bool
     simulated: bool
     keys: Path  # folder of the key files, keyring.py
+    profile: ProfileName = "generic"
