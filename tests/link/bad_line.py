@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from doorpad.link.errors import LinkDown, NoSession
 from doorpad.link.operations import SlotRecord, SlotWrite
 
 BAUD = 115_200
+# How a keypad may be wired: name -> options of `doorpad emulate` beside the speed.
+LINES = {"uart": (), "console": ("--console",), "pair of wires": ("--half-duplex",)}
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,22 @@ class Keypad:
     keys: Path
     bench: BenchClient
     baud: int = BAUD
+    half_duplex: bool = False
 
     async def connect(self) -> Connection:
         """A session, after as many attempts as it takes."""
         while True:
             with suppress(NoSession):
-                connection, _ = await rotation.open_session(self.link, self.baud, self.keys, self.serial)
+                connection, _ = await rotation.open_session(
+                    self.link, self.baud, self.keys, self.serial, half_duplex=self.half_duplex
+                )
                 return connection
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
         """A session for as long as the block lasts, at the first attempt."""
         connection, _ = await rotation.open_session(
-            self.link, self.baud, self.keys, self.serial, timeout_s=60
+            self.link, self.baud, self.keys, self.serial, timeout_s=60, half_duplex=self.half_duplex
         )
         try:
             yield connection
@@ -82,9 +87,31 @@ def emulated(folder: Path, *options: str, baud: int | None = None) -> Iterator[K
         about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
         bench = BenchClient(Path(about["control"]))
         try:
-            yield Keypad(about["serial"], about["link"], data / "keys", bench, baud or BAUD)
+            yield Keypad(
+                about["serial"],
+                about["link"],
+                data / "keys",
+                bench,
+                baud or BAUD,
+                "--half-duplex" in options,
+            )
         finally:
             process.terminate()
+
+
+@contextmanager
+def on_each_line(folder: Path) -> Iterator[Callable[[str], Keypad]]:
+    """`at(line)` gives one keypad a line of LINES, started when it is first asked for."""
+    with ExitStack() as running:
+        keypads: dict[str, Keypad] = {}
+
+        def at(line: str) -> Keypad:
+            if line not in keypads:
+                place = folder / line.replace(" ", "-")
+                keypads[line] = running.enter_context(emulated(place, *LINES[line], baud=BAUD))
+            return keypads[line]
+
+        yield at
 
 
 class Hub:

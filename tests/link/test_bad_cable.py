@@ -4,12 +4,12 @@ The seed is in the test's id. Another choice of faults: the request `faults` of 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import pytest
-from bad_line import BAUD, Hub, Keypad, emulated, writes
+from bad_line import Hub, Keypad, on_each_line, writes
 from doorpad.emulator.faults import Faults, Spoiler
 from doorpad.link import operations
 from doorpad_link import frame, messages
@@ -18,37 +18,46 @@ WAIT_S = 120.0
 
 
 @pytest.fixture(scope="module")
-def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
-    with emulated(tmp_path_factory.mktemp("bad"), "--baud", str(BAUD)) as keypad:
-        yield keypad
+def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Keypad]]:
+    with on_each_line(tmp_path_factory.mktemp("bad")) as at:
+        yield at
+
+
+@pytest.fixture
+def keypad(at: Callable[[str], Keypad]) -> Keypad:
+    return at("uart")
 
 
 KNOWN = writes(1, 1)[0]  # the code that opens while the cable is bad
 
 # At a bit error rate of 1e-3 a frame of 26 slots never arrives; slots one by one do.
+BYTES = Faults(seed=4, drop=3e-3, insert=3e-3, double=3e-3)
+FRAMES = Faults(seed=7, swap_frame=0.2, replay_frame=0.4, splice_frame=0.4, lose_frame=0.1)
 CASES = [
-    pytest.param(Faults(seed=1, flip=1e-6), 14, id="bit errors 1e-6, seed 1"),
-    pytest.param(Faults(seed=2, flip=1e-4), 4, id="bit errors 1e-4, seed 2"),
-    pytest.param(Faults(seed=3, flip=1e-3), 1, id="bit errors 1e-3, seed 3"),
-    pytest.param(Faults(seed=4, drop=3e-3, insert=3e-3, double=3e-3), 2, id="bytes lost, added, doubled, seed 4"),
-    pytest.param(Faults(seed=5, lose_frame=0.25, repeat_frame=0.3), 4, id="frames lost and repeated, seed 5"),
-    pytest.param(Faults(seed=6, pause=0.1), 4, id="pauses, seed 6"),
-    pytest.param(
-        Faults(seed=7, swap_frame=0.2, replay_frame=0.4, splice_frame=0.4, lose_frame=0.1),
-        4,
-        id="frames swapped, replayed, spliced, seed 7",
-    ),
+    pytest.param("uart", Faults(seed=1, flip=1e-6), 14, id="bit errors 1e-6, seed 1"),
+    pytest.param("uart", Faults(seed=2, flip=1e-4), 4, id="bit errors 1e-4, seed 2"),
+    pytest.param("uart", Faults(seed=3, flip=1e-3), 1, id="bit errors 1e-3, seed 3"),
+    pytest.param("uart", BYTES, 2, id="bytes lost, added, doubled, seed 4"),
+    pytest.param("uart", Faults(seed=5, lose_frame=0.25, repeat_frame=0.3), 4, id="frames lost, repeated, seed 5"),
+    pytest.param("uart", Faults(seed=6, pause=0.1), 4, id="pauses, seed 6"),
+    pytest.param("uart", FRAMES, 4, id="frames swapped, replayed, spliced, seed 7"),
+    # A ring of 260 bytes, and frames of 192.
+    pytest.param("console", BYTES, 2, id="console: bytes lost, added, doubled, seed 4"),
+    pytest.param("console", FRAMES, 4, id="console: frames swapped, replayed, spliced, seed 7"),
+    # A late answer meets the repetition of its request.
+    pytest.param("pair of wires", Faults(seed=8, flip=1e-4, pause=0.1), 4, id="pair: bit errors, pauses, seed 8"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("faults", "together"), CASES)
+@pytest.mark.parametrize(("line", "faults", "together"), CASES)
 async def test_each_change_over_a_bad_cable_is_one_change(
-    keypad: Keypad, faults: Faults, together: int
+    at: Callable[[str], Keypad], line: str, faults: Faults, together: int
 ) -> None:
     """Method: write slots and press keys while the cable is bad, heal it, then compare what both sides hold.
 
     The keypad's generation counts its changes, its journal the openings: one more than was asked for shows.
     """
+    keypad = at(line)
     hub = Hub(keypad, await keypad.connect())
     try:
         [known] = await hub.do(lambda connection: operations.put(connection, [KNOWN]))

@@ -1,25 +1,29 @@
 """The cable is pulled in the middle of exchanges with the real firmware."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from bad_line import BAUD, Hub, Keypad, emulated
+from bad_line import Hub, Keypad, on_each_line
 from cable_cuts import ENDS, EXCHANGES, Cuts
 
 SAMPLES = 2  # a direction of each exchange
 
 
 @pytest.fixture(scope="module")
-def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
-    with emulated(tmp_path_factory.mktemp("cuts"), "--baud", str(BAUD)) as keypad:
-        yield keypad
+def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Keypad]]:
+    with on_each_line(tmp_path_factory.mktemp("cuts")) as at:
+        yield at
 
 
-@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize(
+    ("line", "exchange"),
+    [*(("uart", exchange) for exchange in EXCHANGES), ("console", "put"), ("console", "events")],
+)
 async def test_cable_pulled_within_an_exchange_leaves_its_effect_exactly_once(
-    keypad: Keypad, exchange: str
+    at: Callable[[str], Keypad], line: str, exchange: str
 ) -> None:
+    keypad = at(line)
     rng = random.Random(exchange)
     cuts = Cuts(keypad, Hub(keypad, await keypad.connect()))
     try:
