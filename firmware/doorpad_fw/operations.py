@@ -16,7 +16,7 @@ from doorpad_fw.version import VERSION
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
-_PAGES_MAX = const(32)  # digests in a reply: more would need a larger piece of a full heap than may be there
+_PAGES_MAX = const(16)  # digests in a reply: more would need a larger piece of a full heap than may be there
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
 _FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE | messages.DURESS
 _OP_ID_BYTES = const(8)
@@ -71,7 +71,7 @@ class Operations:
         ]
 
     def serve(self, maker, op, body):
-        """Do one request of the host `maker`; return (status, result)."""
+        """Do one request of the host `maker`, and use its body up; return (status, result)."""
         operation = self._by_number.get(op)
         if operation is None:
             return messages.UNSUPPORTED, None
@@ -134,7 +134,7 @@ class Operations:
             ):
                 return messages.INVALID, None
         operation = int.from_bytes(op_id, "big")
-        results = []
+        # Each result takes the place of what was asked: there is no room on the heap for a list of both.
         number = 0
         for place, (if_version, step, pin, from_unix, until_unix, flags) in enumerate(puts):
             number += step
@@ -150,17 +150,17 @@ class Operations:
                 or flags & ~_FLAGS_OF_HOST
                 or not 0 <= from_s <= until_s
             ):
-                results.append((number, messages.INVALID, 0))
+                puts[place] = (number, messages.INVALID, 0)
             elif self._door.is_master(pin):
-                results.append((number, messages.DUPLICATE, 0))
+                puts[place] = (number, messages.DUPLICATE, 0)
             else:
                 if from_unix is not None:
                     flags |= messages.TIME_BOUND
                 own_id = (operation + place & _OP_ID_MAX).to_bytes(_OP_ID_BYTES, "big")
                 code_id = code_ids[place * _CODE_ID_BYTES : (place + 1) * _CODE_ID_BYTES]
                 slot = Slot(number, 0, flags, from_s, until_s, maker, own_id, code_id, pin)
-                results.append((number,) + _of_slot(self._slots.put, if_version, slot))
-        return messages.OK, results
+                puts[place] = (number,) + _of_slot(self._slots.put, if_version, slot)
+        return messages.OK, puts
 
     def _delete(self, maker, body):
         for if_version, number, op_id in body:  # before the first one is cleared

@@ -30,7 +30,7 @@ def keypad(at: Callable[[str], Keypad]) -> Keypad:
 
 KNOWN = writes(1, 1)[0]  # the code that opens while the cable is bad
 
-# At a bit error rate of 1e-3 a frame of 26 slots never arrives; slots one by one do.
+# At a bit error rate of 1e-3 a frame of 16 slots never arrives; slots one by one do.
 BYTES = Faults(seed=4, drop=3e-3, insert=3e-3, double=3e-3)
 FRAMES = Faults(seed=7, swap_frame=0.2, replay_frame=0.4, splice_frame=0.4, lose_frame=0.1)
 CASES = [

@@ -77,10 +77,10 @@ async def test_any_writes_are_told_in_their_order_and_fit_the_keypads_frames(wri
     assert [result.slot for result in results] == [it.slot for it in writes]
 
 
-@pytest.mark.parametrize(("mtu_bytes", "a_frame"), [(1024, 26), (192, 4), (128, 2)])
+@pytest.mark.parametrize(("mtu_bytes", "a_frame"), [(1024, 16), (192, 4), (128, 2)])
 async def test_slots_in_a_row_fill_frames(mtu_bytes, a_frame):
     session = Listening(mtu_bytes)
-    numbers = operations.op_ids(104)
+    numbers = operations.op_ids(96)
     await operations.put(
         session, [write(1000 + n, int.from_bytes(op_id, "big")) for n, op_id in enumerate(numbers)]
     )

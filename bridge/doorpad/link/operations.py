@@ -18,7 +18,7 @@ from doorpad.link.errors import ProtocolViolation
 from doorpad.link.names import STATUS_NAMES
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
-PUTS_MAX = 26  # slots in a frame: as many as the largest one takes of PINs with six digits
+PUTS_MAX = 16  # slots in a frame: as many as a keypad's heap surely has room for; small frames take fewer
 DELETES_MAX = 32
 _DELETE_BYTES = 18
 _AROUND_BYTES = 26  # header, tag, CRC, and what stands around the list

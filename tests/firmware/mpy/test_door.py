@@ -286,10 +286,13 @@ def test_one_time_code_that_flash_cannot_spend_opens_nothing():
 def test_put_that_comes_again_does_not_renew_a_spent_code():
     def play():
         keypad = Keypad()
-        put = put_body(7, b"4711", flags=ONCE)
-        equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.OK, 1)]))
+
+        def put():
+            return keypad.operations.serve(1, messages.OP_PUT, put_body(7, b"4711", flags=ONCE))
+
+        equal(put(), (messages.OK, [(7, messages.OK, 1)]))
         keypad.enter("4711#")
-        equal(keypad.operations.serve(1, messages.OP_PUT, put), (messages.OK, [(7, messages.ALREADY, 2)]))
+        equal(put(), (messages.OK, [(7, messages.ALREADY, 2)]))
         keypad.enter("4711#")
         equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.USED_UP))
 

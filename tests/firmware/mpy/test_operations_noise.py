@@ -6,6 +6,7 @@ From a right body of each operation one part after the other is replaced, left o
 # ruff: noqa: I001 - virtual time changes `time` for all that is imported after it
 import esp32_time  # noqa: F401
 
+import asyncio
 import gc
 import random
 
@@ -74,7 +75,8 @@ def _link(keypad):
         b"bootboot",
         operations.capabilities,
         operations.serve,
-        lambda maker: None,
+        asyncio.Event(),
+        keypad.door.key_changed,
     )
 
 
