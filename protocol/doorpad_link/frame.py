@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MTU_BYTES = 1024  # decoded: header, body, tag, CRC
-WRAPPING_BYTES = 8  # most that COBS (one for each 254) and the delimiters add to a frame
+WRAPPING_BYTES = MTU_BYTES // 254 + 1 + 2  # most that COBS and the delimiters add to a frame
+WIRE_BYTES_MAX = MTU_BYTES + WRAPPING_BYTES  # of a frame as it goes on the line
 HEADER_BYTES = 8
 _CRC_BYTES = 4
 INNER_BYTES_MAX = MTU_BYTES - _CRC_BYTES
-WIRE_BYTES_MAX = MTU_BYTES + MTU_BYTES // 254 + 3  # of a frame as it goes on the line, delimiters included
 
 # Frame types.
 HELLO = 0

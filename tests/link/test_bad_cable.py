@@ -41,7 +41,7 @@ CASES = [
     pytest.param("uart", Faults(seed=5, lose_frame=0.25, repeat_frame=0.3), 4, id="frames lost, repeated, seed 5"),
     pytest.param("uart", Faults(seed=6, pause=0.1), 4, id="pauses, seed 6"),
     pytest.param("uart", FRAMES, 4, id="frames swapped, replayed, spliced, seed 7"),
-    # A ring of 260 bytes, and frames of 192.
+    # A ring of 260 bytes, and frames of 193.
     pytest.param("console", BYTES, 2, id="console: bytes lost, added, doubled, seed 4"),
     pytest.param("console", FRAMES, 4, id="console: frames swapped, replayed, spliced, seed 7"),
     # A late answer meets the repetition of its request.

@@ -11,7 +11,7 @@ from link_world import OP_ADD, Keypad, handshake, make_host
 
 STALL_MS_MAX = 400  # protocol/README.md, section 3
 UART = (1024, 4, 3584)
-CONSOLE = (192, 4, 200)
+CONSOLE = (193, 4, 200)
 
 
 def keypad_with(mtu: int, window: int, credit: int, seed: int = 0) -> Keypad:
@@ -105,17 +105,17 @@ def test_second_answer_tells_that_the_repetition_was_read_and_makes_room():
 def test_request_beyond_the_keypads_own_mtu_is_refused_before_it_is_sent():
     hub, keypad = make_host(), keypad_with(*CONSOLE)
     handshake(hub, keypad)
-    # 192 less header 8, tag 8, CRC 4, and 4 of [op, bytes]: 1 + 1 + 2.
-    with pytest.raises(ValueError, match="192"):
-        hub.request(OP_ADD, bytes(192 - 20 - 4 + 1), 0)
-    hub.request(OP_ADD, bytes(192 - 20 - 4), 0)
+    # 193 less header 8, tag 8, CRC 4, and 4 of [op, bytes]: 1 + 1 + 2.
+    with pytest.raises(ValueError, match="193"):
+        hub.request(OP_ADD, bytes(193 - 20 - 4 + 1), 0)
+    hub.request(OP_ADD, bytes(193 - 20 - 4), 0)
     sent = hub.take_output()
     assert len(sent) <= 200
     [reply] = hub.receive(keypad.session.receive(sent, 10), 1)
     assert reply.status == messages.OK
 
 
-@pytest.mark.parametrize("limits", [(127, 4, 3584), (1024, 0, 3584), (1024, 4, 1024), (192, 4, 199)])
+@pytest.mark.parametrize("limits", [(127, 4, 3584), (1024, 0, 3584), (1024, 4, 1024), (193, 4, 199)])
 def test_limits_that_no_keypad_can_keep_to_end_the_attempt(limits, ear):
     ear.nonsense.add("auth-r")
     [event] = handshake(make_host(), keypad_with(*limits))
@@ -123,12 +123,12 @@ def test_limits_that_no_keypad_can_keep_to_end_the_attempt(limits, ear):
 
 
 def test_limits_at_their_least_open_a_session():
-    [event] = handshake(make_host(), keypad_with(128, 1, 136))
+    [event] = handshake(make_host(), keypad_with(128, 1, 135))
     assert isinstance(event, Opened)
 
 
 def test_longest_frame_of_each_size_fits_the_credit_that_goes_with_it():
-    for mtu in (128, 192, 253, 254, 255, 1024):
+    for mtu in (128, 193, 253, 254, 255, 1024):
         body = bytes(range(1, 256)) * 5  # no zero: COBS is at its longest
         wire = frame.pack(Header(frame.REQ, 257, 0x01010101, False), body[: mtu - 12])
-        assert len(wire) - mtu <= frame.WRAPPING_BYTES
+        assert len(wire) - mtu <= 7  # 5 of COBS where a frame has 1,024, and 2 zeros

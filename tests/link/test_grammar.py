@@ -44,7 +44,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "auth": ([ID16], [((0,), ID8)]),
     "auth-r": (
         [0, 1024, 4, 3584, 4096, 4, 12, "0.1.0", 1],
-        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 135, 4097, 3, 13, b"0", 0])],
+        [((place,), wrong) for place, wrong in enumerate([5, 127, 0, 134, 4097, 3, 13, b"0", 0])],
     ),
     "hint": ([300, 70_000], [((0,), None), ((1,), -1)]),
     "alert": ([2, ID8], [((0,), 3), ((1,), ID16)]),
