@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import ClassVar
 
+from doorpad.emulator import numbers
 from doorpad.errors import DoorpadError, NextStep
 
 _PACKAGE = Path(__file__).parent.parent
@@ -91,15 +92,24 @@ def compile_program(folder: Path) -> Path:
     if target.is_dir():
         return target
     compiler = _mpy_cross()
+    texts = {name: path.read_text() for path, name in sources}
+    modules = {
+        name.removeprefix("program/").removesuffix(".py").replace("/", "."): numbers.constants(text)
+        for name, text in texts.items()
+        if name.startswith("program/")
+    }
     building = Path(mkdtemp(prefix="building-", dir=folder))
-    for path, name in sources:
+    for name, text in texts.items():
         # The stand-ins without line numbers: they share the heap with what is emulated.
         level = "-O3" if name.startswith("emulator/") else "-O2"
         output = (building / name).with_suffix(".mpy")
         output.parent.mkdir(parents=True, exist_ok=True)
+        source = output.with_suffix(".py")
+        source.write_text(numbers.inline(text, modules))
         subprocess.run(
-            [*compiler, level, "-o", str(output), "-s", name, str(path)], check=True, capture_output=True
+            [*compiler, level, "-o", str(output), "-s", name, str(source)], check=True, capture_output=True
         )
+        source.unlink()
     try:
         building.rename(target)
     except OSError:  # another process was faster
