@@ -4,12 +4,10 @@ import sys
 
 from doorpad_link import messages
 from doorpad_link.hkdf import equal
-from doorpad_link.identity import pin_tag
 from micropython import const
 from time import ticks_diff, ticks_ms
 
-import doorpad_fw
-from doorpad_fw import entry, health, inputs, program
+from doorpad_fw import entry, health, inputs, program, seldom
 from doorpad_fw.decide import decide
 from doorpad_fw.doorway import Doorway
 from doorpad_fw.lockout import Lockout
@@ -67,7 +65,7 @@ class Door:
     def is_master(self, pin):
         """Whether this is the master PIN. There is none until one is set: its tag is then all zeros."""
         return self._identity.master_tag != _NO_MASTER and equal(
-            pin_tag(self._identity.device_key, pin), self._identity.master_tag
+            self._identity.tag_of(pin), self._identity.master_tag
         )
 
     def is_pin(self, digits):
@@ -187,10 +185,5 @@ class Door:
             self._outputs.refused()
 
     def _do_locally(self, action):
-        from doorpad_fw import local_codes  # seldom needed: it does not stay on the heap
-
-        try:
-            codes = local_codes.LocalCodes(self, self._identity, self._slots)
-            return codes.do(action, self._programming.numbers)
-        finally:
-            del doorpad_fw.local_codes, sys.modules["doorpad_fw.local_codes"]
+        codes = seldom.call("doorpad_fw.local_codes", "LocalCodes", self, self._identity, self._slots)
+        return codes.do(action, self._programming.numbers)

@@ -10,7 +10,7 @@ from doorpad_link import identity as identities
 from machine import Pin
 from micropython import const
 
-from doorpad_fw import keys, pins
+from doorpad_fw import pins, seldom
 
 _DUE = "reset.due"
 _SETTINGS = "config.json"
@@ -42,7 +42,7 @@ def work(partition, blocks, identity, feed):
         feed()
         partition.ioctl(_IOCTL_ERASE, block)
     identity.master_tag = bytes(32)
-    keys.store(identities.pack(identity))
+    seldom.call("doorpad_fw.keys", "store", identities.pack(identity))
     if _SETTINGS in os.listdir():
         os.remove(_SETTINGS)
 

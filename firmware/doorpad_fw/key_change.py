@@ -5,13 +5,11 @@ kept here is written before the host is told.
 """
 
 import os
-import sys
 
-import doorpad_link
 from doorpad_link import identity as identities
 from doorpad_link.handshake import HOST_ID_BYTES, next_key
 
-from doorpad_fw import keys
+from doorpad_fw import seldom
 
 
 def begin(identity, maker, host_id, host_public):
@@ -20,7 +18,7 @@ def begin(identity, maker, host_id, host_public):
     `host_id`: the 8 bytes under which the host will use it. Raises ValueError for anything else, for an id that is
     taken, and for a public key of small order.
     """
-    from doorpad_link import x25519  # for once in years: its room on the heap is given back below
+    from doorpad_link import x25519
 
     try:
         if len(host_id) != HOST_ID_BYTES or len(host_public) != x25519.KEY_BYTES:
@@ -33,14 +31,14 @@ def begin(identity, maker, host_id, host_public):
         if shared == bytes(x25519.KEY_BYTES):
             raise ValueError("a public key of small order")
     finally:
-        del doorpad_link.x25519, sys.modules["doorpad_link.x25519"]
+        seldom.forget("doorpad_link.x25519")
     key = next_key(identity.hosts[maker - 1][1], shared, host_id, host_public, public)
     identity.following = (maker, host_id, key)
-    keys.store(identities.pack(identity))
+    seldom.call("doorpad_fw.keys", "store", identities.pack(identity))
     return public
 
 
 def finish(identity):
     """The host has proven the following key: it takes its place."""
     identity.promote()
-    keys.store(identities.pack(identity))
+    seldom.call("doorpad_fw.keys", "store", identities.pack(identity))

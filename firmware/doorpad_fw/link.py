@@ -11,7 +11,7 @@ from doorpad_link.handshake import key_id
 from micropython import const
 from time import ticks_diff, ticks_ms
 
-from doorpad_fw import key_change
+from doorpad_fw import seldom
 
 _READ_BYTES = const(256)
 _COUNT_MASK = const(0x3FFF_FFFF)  # counts of bytes stay small integers on the ESP32
@@ -67,7 +67,9 @@ class Link:
             return self._serve(maker, op, body)
         try:
             host_id, host_public = body
-            public = key_change.begin(self._identity, maker, host_id, host_public)
+            public = seldom.call(
+                "doorpad_fw.key_change", "begin", self._identity, maker, host_id, host_public
+            )
         except (TypeError, ValueError) as error:
             sys.print_exception(error)
             return messages.INVALID, None
@@ -86,7 +88,7 @@ class Link:
 
     def _key_proven(self):
         maker = self._identity.following[0]
-        key_change.finish(self._identity)
+        seldom.call("doorpad_fw.key_change", "finish", self._identity)
         self._on_key_changed(maker)
         self._session.following = None
 

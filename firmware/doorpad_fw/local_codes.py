@@ -5,7 +5,7 @@ import sys
 from doorpad_link import identity as identities
 from doorpad_link import messages
 
-from doorpad_fw import keys, program
+from doorpad_fw import program, seldom
 from doorpad_fw.slots import NO_CODE, Slot
 
 _NO_OP = bytes(8)
@@ -82,9 +82,9 @@ class LocalCodes:
         if new != again or not self._is_free(new) or self._slots.find(new) is not None:
             return False
         before = self._identity.master_tag
-        self._identity.master_tag = identities.pin_tag(self._identity.device_key, new)
+        self._identity.master_tag = self._identity.tag_of(new)
         try:
-            keys.store(identities.pack(self._identity))
+            seldom.call("doorpad_fw.keys", "store", identities.pack(self._identity))
         except OSError:
             self._identity.master_tag = before
             raise

@@ -8,8 +8,7 @@ from machine import reset
 from micropython import const
 from time import ticks_ms
 
-import doorpad_fw
-from doorpad_fw import presses
+from doorpad_fw import presses, seldom
 from doorpad_fw.watchdog import Watchdog
 
 _ERASES_MAX = const(5)  # one after the other; the watchdog is not fed meanwhile
@@ -63,10 +62,7 @@ async def _tick(door, inputs, matrix, link, watchdog):
 async def _run():
     asyncio.get_event_loop().set_exception_handler(_on_exception)
     watchdog = Watchdog()
-    from doorpad_fw import parts  # forgotten at once: what is put together needs it no more
-
-    door, inputs, matrix, link = parts.build(watchdog.feed)
-    del parts, doorpad_fw.parts, sys.modules["doorpad_fw.parts"]
+    door, inputs, matrix, link = seldom.call("doorpad_fw.parts", "build", watchdog.feed)
     gc.collect()
     tasks = [
         matrix.run(lambda kind, key: _on_press(door, kind, key)),

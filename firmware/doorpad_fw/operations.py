@@ -5,8 +5,7 @@ import sys
 from doorpad_link import messages
 from micropython import const
 
-import doorpad_fw
-from doorpad_fw import config, health
+from doorpad_fw import config, health, seldom
 from doorpad_fw.line import limits
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
@@ -221,7 +220,7 @@ class Operations:
             if if_version != self._settings[config.VERSION]:
                 return messages.CONFLICT, self._settings[config.VERSION]
             try:
-                config.change(self._settings, changes)
+                seldom.call("doorpad_fw.config", "change", self._settings, changes)
             except OSError as error:
                 sys.print_exception(error)
                 return messages.FLASH, None
@@ -230,15 +229,11 @@ class Operations:
                 self._settings["pin_min"],
                 self._settings["pin_max"],
             )
-        return messages.OK, [self._settings[config.VERSION], config.describe(self._settings)]
+        described = seldom.call("doorpad_fw.config", "describe", self._settings)
+        return messages.OK, [self._settings[config.VERSION], described]
 
     def _crashes(self, _maker, body):
-        from doorpad_fw import crash  # it does not stay on the heap
-
-        try:
-            return messages.OK, crash.CrashLog().crash(body[0])
-        finally:
-            del doorpad_fw.crash, sys.modules["doorpad_fw.crash"]
+        return messages.OK, seldom.call("doorpad_fw.crash", "CrashLog").crash(body[0])
 
     def _events(self, _maker, body):
         cursor, count = body

@@ -10,7 +10,7 @@ from doorpad_link import messages
 from esp32 import Partition
 from machine import PWRON_RESET, WDT_RESET, reset_cause
 
-from doorpad_fw import config, health, keys, pins
+from doorpad_fw import health, pins, seldom
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
@@ -51,7 +51,7 @@ def _crash_log(cause):
 
 
 def _settings():
-    settings, complaints = config.load()
+    settings, complaints = seldom.call("doorpad_fw.config", "load")
     for complaint in complaints:
         health.report(messages.HEALTH_CONFIG)
         print(complaint)
@@ -79,7 +79,7 @@ def build(feed):
     cause = reset_cause()
     crashes = _crash_log(cause)
     settings = _settings()
-    identity = keys.load()
+    identity = seldom.call("doorpad_fw.keys", "load")
     partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
     half = partition.ioctl(_IOCTL_BLOCK_COUNT, 0) // 2
     reset_due = _RESET_DUE in os.listdir()

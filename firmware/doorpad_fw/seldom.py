@@ -1,21 +1,23 @@
 """Code that is needed seldom: it is imported when it is called for, and does not stay on the heap.
 
-A part of it may still be referred to by what the call returned; nothing else may be kept from such a module.
+A module is kept alive by any of its functions, and by any object of its classes: nothing of the kind may be left
+behind by such a call, or all of the module stays and a second copy joins it at the next one.
 """
 
 import sys
 
-import doorpad_fw
 
-
-def call(module, function, *arguments):
-    """Return `doorpad_fw.module.function(*arguments)`."""
-    name = "doorpad_fw." + module
+def call(name, function, *arguments):
+    """Import the module `name`, return what its `function` returns, and forget the module."""
     __import__(name)
-    loaded = sys.modules[name]
     try:
-        return getattr(loaded, function)(*arguments)
+        return getattr(sys.modules[name], function)(*arguments)
     finally:
-        sys.modules.pop(name, None)
-        if getattr(doorpad_fw, module, None) is loaded:
-            delattr(doorpad_fw, module)
+        forget(name)
+
+
+def forget(name):
+    """Let go of a module in a package, if it is loaded."""
+    if sys.modules.pop(name, None) is not None:
+        package, module = name.rsplit(".", 1)
+        delattr(sys.modules[package], module)

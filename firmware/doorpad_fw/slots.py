@@ -108,7 +108,7 @@ class Slots:
         self._holds_block = self._holds
         self._pin_on_flash = log.payload[_PIN_AT:]
         self._code_on_flash = log.payload[_CODE_AT:_PIN_AT]
-        seldom.call("slot_care", "load", self)
+        seldom.call("doorpad_fw.slot_care", "load", self)
 
     @property
     def epoch(self):
@@ -170,7 +170,7 @@ class Slots:
             if not self.log.mended:
                 return payload
         except FlashError:
-            seldom.call("slot_care", "lose", self, number)
+            seldom.call("doorpad_fw.slot_care", "lose", self, number)
         else:
             self.copy(number)
         self.make_room()
@@ -379,7 +379,7 @@ class Slots:
                 try:
                     payload = bytes(self.log.read(position))
                 except FlashError:
-                    seldom.call("slot_care", "lose", self, number)
+                    seldom.call("doorpad_fw.slot_care", "lose", self, number)
                     continue
                 self._moved(number, self._append(payload))
 

@@ -16,6 +16,7 @@ from doorpad_link.hkdf import Hmac
 
 _VERSION = 1
 HOSTS_MAX = 4
+_PIN_LABEL = b"pin"
 
 
 class Identity:
@@ -29,6 +30,11 @@ class Identity:
         self.master_tag = master_tag
         self.hosts = hosts
         self.following: tuple[int, bytes, bytes] | None = None
+        self._tags = Hmac(device_key)
+
+    def tag_of(self, pin: bytes) -> bytes:
+        """The keyed tag, 32 bytes, that is kept of the master PIN (ASCII digits)."""
+        return self._tags.digest(_PIN_LABEL + pin)
 
     def promote(self) -> None:
         """The following key was proven: it takes its place."""
@@ -39,8 +45,8 @@ class Identity:
 
 
 def pin_tag(device_key: bytes, pin: bytes) -> bytes:
-    """The keyed tag, 32 bytes, under which a PIN (ASCII digits) is found."""
-    return Hmac(device_key).digest(b"pin" + pin)
+    """The tag that an identity with this device key keeps of the master PIN (ASCII digits)."""
+    return Hmac(device_key).digest(_PIN_LABEL + pin)
 
 
 def pack(identity: Identity) -> bytes:
