@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from doorpad.link.statuses import STATUSES
 from doorpad_link import frame, messages
 
 TEXT = (Path(__file__).parents[2] / "protocol" / "README.md").read_text()
@@ -32,3 +33,12 @@ def test_no_name_of_the_messages_has_another_number_in_the_specification():
 def test_every_kind_of_frame_stands_in_the_specification():
     kinds = ("HELLO", "HELLO_R", "AUTH", "AUTH_R", "REQ", "REP", "HINT", "ALERT")
     assert {(name, getattr(frame, name)) for name in kinds} <= TOLD
+
+
+def test_every_status_means_the_same_and_asks_for_the_same_in_the_bridge_and_in_the_specification():
+    told = re.findall(r"^\| (\d+) ([A-Z_]+) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.M)
+    known = {(str(number), it.name, it.means, it.what_to_do) for number, it in STATUSES.items()}
+    [block] = re.findall(r"# Statuses:.*\n((?:[A-Z_]+ = .*\n)+)", Path(messages.__file__).read_text())
+    statuses = re.findall(r"^([A-Z_]+) = (\d+)", block, re.M)
+    assert {(name, int(number)) for name, number in statuses} == {(it.name, n) for n, it in STATUSES.items()}
+    assert {row for row in told if (row[1], row[0]) in statuses} == known

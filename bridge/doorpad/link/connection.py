@@ -44,6 +44,7 @@ class Connection:
 
     def __init__(self, port: serial.Serial, key: LinkKey, serial_number: str, half_duplex: bool) -> None:
         self._port = port
+        self.serial = serial_number
         self._loop = asyncio.get_running_loop()
         device_id = bytes.fromhex(serial_number)
         self._session = HostSession(

@@ -1,21 +1,6 @@
-"""Words for the numbers of `doorpad_link.messages`. They stay here: on a keypad they would only take room."""
+"""Names for what a keypad reports to be wrong with it. They stay here: there they would only take room."""
 
 from doorpad_link import messages
-
-STATUS_NAMES = {
-    messages.OK: "OK",
-    messages.ALREADY: "ALREADY",
-    messages.DUPLICATE: "DUPLICATE",
-    messages.CONFLICT: "CONFLICT",
-    messages.NO_SPACE: "NO_SPACE",
-    messages.INVALID: "INVALID",
-    messages.NOT_FOUND: "NOT_FOUND",
-    messages.UNSUPPORTED: "UNSUPPORTED",
-    messages.FLASH: "FLASH",
-    messages.TIME_BEHIND: "TIME_BEHIND",
-    messages.TOO_BIG: "TOO_BIG",
-    messages.INTERNAL: "INTERNAL",
-}
 
 _HEALTH_NAMES = {
     messages.HEALTH_FLASH_WRITE: "flash_write_failed",

@@ -15,7 +15,7 @@ from doorpad_link import cbor, messages
 
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
-from doorpad.link.names import STATUS_NAMES
+from doorpad.link.statuses import refusal
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
 PUTS_MAX = 16  # slots in a frame: as many as a keypad's heap surely has room for; small frames take fewer
@@ -149,9 +149,9 @@ class SlotResult:
 class Refused(ProtocolViolation):
     """The keypad refused an operation as a whole."""
 
-    def __init__(self, op: int, status: int) -> None:
+    def __init__(self, serial: str, op: int, status: int) -> None:
         self.status = status
-        super().__init__(f"operation {op} was refused: {STATUS_NAMES.get(status, status)}")
+        super().__init__(refusal(serial, op, status))
 
 
 def _is(value: object, *kinds: type | None) -> bool:
@@ -193,7 +193,7 @@ def capabilities(value: list[object]) -> Capabilities:
 async def _ask(connection: Connection, op: int, body: object) -> object:
     status, answer = await connection.request(op, body)
     if status != messages.OK:
-        raise Refused(op, status)
+        raise Refused(connection.serial, op, status)
     return answer
 
 
@@ -284,7 +284,7 @@ async def set_time(connection: Connection) -> bool:
     now_ms = time.time_ns() // 1_000_000 + connection.round_trip_ms // 2
     status, _ = await connection.request(messages.OP_TIME, [now_ms // 1000, now_ms % 1000])
     if status not in (messages.OK, messages.TIME_BEHIND):
-        raise Refused(messages.OP_TIME, status)
+        raise Refused(connection.serial, messages.OP_TIME, status)
     return status == messages.OK
 
 
@@ -333,7 +333,7 @@ async def hosts(connection: Connection) -> list[Host]:
     if status == messages.UNSUPPORTED:
         return []
     if status != messages.OK or not isinstance(answer, list):
-        raise Refused(messages.OP_HOSTS, status)
+        raise Refused(connection.serial, messages.OP_HOSTS, status)
     found = [_fields(item, _INT, _BYTES, _BYTES) for item in answer]
     return [Host(maker, host_id.hex(), key_id.hex()) for maker, host_id, key_id in found]
 

@@ -77,7 +77,7 @@ async def _agree(connection: Connection, old: LinkKey) -> LinkKey:
     public = x25519.public(private)
     status, device_public = await connection.request(messages.OP_NEXT_KEY, [host_id, public])
     if status != messages.OK:
-        raise Refused(messages.OP_NEXT_KEY, status)
+        raise Refused(connection.serial, messages.OP_NEXT_KEY, status)
     if not isinstance(device_public, bytes) or len(device_public) != x25519.KEY_BYTES:
         raise ProtocolViolation("the keypad's public key has not 32 bytes")
     shared = x25519.exchange(private, device_public)

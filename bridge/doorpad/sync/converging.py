@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.names import STATUS_NAMES
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
+from doorpad.link.statuses import refusal, status_of
 from doorpad.store.database import Database
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.sync import degraded, external, overdue, problems, unsettled
@@ -115,6 +115,7 @@ class Converger:
         """Do the first part of a plan; return whether the keypad accepted any of it."""
         clears = [action for action in todo.actions if isinstance(action, Clear)]
         adopts = [action for action in todo.actions if isinstance(action, Adopt)]
+        op = messages.OP_DEL if clears else messages.OP_ADOPT if adopts else messages.OP_PUT
         if clears:
             results = await self._clear(clears[: operations.DELETES_MAX])
         elif adopts:
@@ -123,6 +124,9 @@ class Converger:
             results = await self._write(writes)
         if all(result.done for result in results):
             return True
+        for result in results:
+            if not result.done:
+                log.warning("%s", refusal(self.connection.serial, op, result.status, result.slot))
         # The keypad is not as it was last read.
         await self.reader.table(self.connection, await operations.state(self.connection))
         return any(result.done for result in results)
@@ -230,13 +234,10 @@ class Converger:
         standing = await session.get(CodeError, (code.access_code_id, error_code))
         times = 1 + (standing.detail.get("times", 0) if standing is not None else 0)
         problem = Problem(error_code, {"refused": True, "times": times})
-        await problems.raise_problem(session, code, problem, self.now_ms())
-        log.warning(
-            "device %s refused access code %s: %s",
-            self.device_id,
-            code.access_code_id,
-            STATUS_NAMES.get(result.status, result.status),
-        )
+        status = status_of(result.status)
+        hint = f"The keypad says {status.name}: {status.means}. Next: {status.what_to_do}."
+        await problems.raise_problem(session, code, problem, self.now_ms(), hint=hint)
+        log.warning("device %s refused access code %s: %s", self.device_id, code.access_code_id, status.name)
 
 
 def _first_writes(todo: Plan) -> list[Write]:
