@@ -3,19 +3,29 @@
 The catalogue is the parameter: a row without a scenario fails, and so does a scenario that no row asks for.
 """
 
+import asyncio
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from doorpad import keyring
+from doorpad.link import operations
+from doorpad.link.connection import Connection
+from doorpad.link.operations import SlotWrite
 from doorpad.store.brands import PROFILES
 from doorpad.store.catalogue import CODE_WARNINGS, DEVICE_WARNINGS, ERRORS, Condition
 from doorpad.store.profile_names import ProfileName
+from doorpad_link import identity
+from doorpad_link.messages import MANAGED
 from hil_world import WAIT_S, Bench, Keypad, World, running
+from seam import Seam, SeamHttpApiError
 
 TIMING = """offline_s = 1.0
 poll_s = 0.2
@@ -24,6 +34,7 @@ set_slow_s = 0.5
 set_failed_s = 2.5
 remove_slow_s = 0.5
 remove_failed_s = 1.0
+flaky_s = 20.0
 """
 FLAGS = {
     "access_code": {"is_access_code_error": True},
@@ -31,6 +42,7 @@ FLAGS = {
     "connected_account": {"is_connected_account_error": True, "is_device_error": False},
     "bridge": {"is_bridge_error": True, "is_connected_account_error": True},
 }
+PAID = "paid_subscription"
 NAMES: tuple[ProfileName, ...] = get_args(ProfileName)
 
 
@@ -112,26 +124,36 @@ class Door:
             yield bench
             bench.ask(worn=False)
 
+    def about(self) -> Path:
+        """The file in the keypad's folder that says which it is."""
+        (found,) = (
+            it
+            for it in self.world.data.glob("keypads/*/keypad.json")
+            if json.loads(it.read_text())["serial"] == self.keypad.serial
+        )
+        return found
+
     def master_pin(self) -> str:
-        for about in self.world.data.glob("keypads/*/keypad.json"):
-            kept = json.loads(about.read_text())
-            if kept["serial"] == self.keypad.serial:
-                pin: str = kept["master_pin"]
-                return pin
-        raise AssertionError(self.keypad.serial)
+        pin: str = json.loads(self.about().read_text())["master_pin"]
+        return pin
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    options = [word for name in NAMES for word in ("--profile", name)]
-    with running(tmp_path_factory.mktemp("catalogue"), *options, keypads=len(NAMES), timing=TIMING) as world:
+    options = [word for name in (*NAMES, "august") for word in ("--profile", name)]
+    with running(
+        tmp_path_factory.mktemp("catalogue"), *options, keypads=len(NAMES) + 1, timing=TIMING
+    ) as world:
         world.wears_out = True
+        with world.keypads[-1].bench() as bench:
+            bench.ask(switch="5", down=True)  # for so long that it is stuck, while other rows are tested
         yield world
 
 
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("still"), "--profile", "kwikset", timing=STILL) as world:
+    brands = ("--profile", "kwikset", "--profile", "august")
+    with running(tmp_path_factory.mktemp("still"), *brands, keypads=2, timing=STILL) as world:
         yield world
 
 
@@ -359,6 +381,244 @@ def answer_lost(row: Row) -> None:
     door.delete(id_)
 
 
+def silent(row: Row) -> None:
+    door = row.door("generic")
+    with door.bench() as bench:
+        bench.ask(cable="silent")
+        row.appears(door.of_device)
+        bench.ask(cable="in")
+    row.goes(door.of_device)
+
+
+def asked_for_twice(row: Row) -> None:
+    """Another code is refused the PIN of this one."""
+    door = row.door("generic")
+    id_ = door.set_code(code="482913")
+    with pytest.raises(SeamHttpApiError):
+        door.code(code="482913")
+    row.appears(lambda: door.of_code(id_))
+    door.ask("/access_codes/update", access_code_id=id_, code="591024")
+    row.goes(lambda: door.of_code(id_))
+    door.delete(id_)
+
+
+def taken_off_at_the_keypad(*, allowed: bool) -> Scenario:
+    def scenario(row: Row) -> None:
+        door = row.door("generic")
+        id_ = door.set_code(code="591024", is_external_modification_allowed=allowed)
+        with door.bench() as bench:
+            bench.ask(unprogram="591024")
+        row.appears(lambda: door.of_code(id_))
+        door.ask("/access_codes/update", access_code_id=id_, code="482913")
+        row.goes(lambda: door.of_code(id_))
+        door.delete(id_)
+
+    return scenario
+
+
+def taken_off_again_and_again(row: Row) -> None:
+    door = row.door("generic")
+    id_ = door.set_code(code="591024")
+    with door.bench() as bench:
+        for time_ in range(1, 5):
+            mark = row.world.bridge.mark()
+            bench.ask(unprogram="591024")
+            row.world.bridge.event("access_code.deleted_external_to_seam", id_, after=mark)
+            if time_ < 4:
+                row.world.bridge.event("access_code.set_on_device", id_, after=mark)
+    row.appears(lambda: door.of_code(id_))
+    row.appears(door.of_device)
+    row.world.bridge.event("device.third_party_integration_detected")
+    door.ask("/access_codes/update", access_code_id=id_, code="482913")
+    row.goes(lambda: door.of_code(id_))
+    row.goes(door.of_device)
+    row.world.bridge.event("device.third_party_integration_no_longer_detected")
+    door.delete(id_)
+
+
+def simulated(cause: str, end: str) -> Scenario:
+    """A condition that the API itself can bring about on emulated keypads."""
+
+    def scenario(row: Row) -> None:
+        door = row.door("generic")
+        id_ = door.set_code(code="482913")
+        door.ask(f"/devices/simulate/{cause}", device_id=door.device_id, is_expired=True)
+        row.appears(door.of_device)
+        row.appears(lambda: door.of_code(id_))  # inherited
+        mark = row.world.bridge.mark()
+        door.ask(f"/devices/simulate/{end}", device_id=door.device_id, is_expired=False)
+        row.goes(door.of_device)
+        if cause != PAID:
+            row.world.bridge.link("online", door.device_id, after=mark)
+        door.delete(id_)
+
+    return scenario
+
+
+def account_cut_off(row: Row) -> None:
+    door = row.door("generic")
+    account = door.ask("/connected_accounts/list")["connected_accounts"][0]["connected_account_id"]
+    id_ = door.set_code(code="482913")
+    door.ask("/connected_accounts/simulate/disconnect", connected_account_id=account)
+    row.appears(lambda: door.of_code(id_))
+    mark = row.world.bridge.mark()
+    door.wake()
+    row.goes(lambda: door.of_code(id_))
+    for keypad in row.world.keypads:
+        row.world.bridge.link("online", keypad.device_id, after=mark)
+    door.delete(id_)
+
+
+def wrong_key(profile: ProfileName) -> Scenario:
+    """The hub's key file holds another key than the keypad."""
+
+    def scenario(row: Row) -> None:
+        door = row.door(profile)
+        keys, serial = row.world.data / "keys", door.keypad.serial
+        right = keyring.load(keys, serial)
+        keyring.save(keys, serial, keyring.LinkKey(right.host_id, secrets.token_bytes(32)))
+        with door.bench() as bench:
+            mark = row.world.bridge.mark()
+            bench.ask(cable="out")
+            row.world.bridge.link("disconnected", door.device_id, after=mark)
+            bench.ask(cable="in")
+            row.appears(door.of_device)
+            keyring.save(keys, serial, right)
+            mark = row.world.bridge.mark()
+            door.wake()
+            row.goes(door.of_device)
+            row.world.bridge.link("online", door.device_id, after=mark)
+
+    return scenario
+
+
+def key_file_lost(row: Row) -> None:
+    """What keeps the keypad in step cannot go on: others may read the key of its keypad."""
+    door = row.door("generic")
+    key = row.world.data / "keys" / f"{door.keypad.serial}.key"
+    with door.bench() as bench:
+        key.chmod(0o644)
+        bench.ask(cable="out")
+        bench.ask(cable="in")
+        row.appears(door.of_device)
+        key.chmod(0o600)
+        row.goes(door.of_device)
+
+
+def lost_three_times(row: Row) -> None:
+    door = row.door("generic")
+    for _ in range(3):
+        with door.unplugged():
+            pass
+    row.appears(door.of_device)
+    row.world.bridge.event("device.connection_became_flaky")
+    row.goes(door.of_device)
+    row.world.bridge.event("device.connection_stabilized")
+
+
+def stuck_key(row: Row) -> None:
+    door = Door(row.world, row.world.keypads[-1])
+    id_ = door.set_code(code="482913")
+    row.appears(lambda: door.of_code(id_))
+    with door.bench() as bench:
+        bench.ask(switch="5", down=False)
+    row.goes(lambda: door.of_code(id_))
+    door.delete(id_)
+
+
+def clock_ahead(row: Row) -> None:
+    """The keypad has seen a later time than the hub's, and lost it with its power: it trusts neither."""
+    door = row.door("generic")
+    start = datetime.now(UTC) - timedelta(hours=1)
+    id_ = door.set_code(starts_at=start.isoformat(), ends_at=(start + timedelta(days=1)).isoformat())
+    with door.bench() as bench:
+        bench.ask(skew_s=66)
+        assert not bench.opens("0000")  # the journal has the time now
+        bench.ask(power="off")
+        bench.ask(power="on")
+        row.appears(door.of_device)
+    row.goes(door.of_device)  # six seconds later the hub's time is near enough
+    door.delete(id_)
+
+
+def never_seen(row: Row) -> None:
+    """The hub's database is new, and a keypad that the configuration names has not been there yet."""
+    world = row.still
+    door = Door(world, world.keypads[1])
+    assert world.bridge.stop() == 0
+    for file in world.data.glob("doorpad.sqlite3*"):
+        file.unlink()
+    with door.bench() as bench:
+        bench.ask(cable="out")
+        world.bridge = world.launch()
+        world.seam = Seam(api_key=world.api_key, endpoint=world.bridge.ready()["endpoint"])
+        row.appears(door.of_device)
+        door.plug_in(bench)
+    row.goes(door.of_device)
+
+
+def on_the_account(row: Row) -> None:
+    door = row.door("salto_ks")
+
+    def account() -> dict[str, Any]:
+        shown: dict[str, Any] = door.ask("/connected_accounts/list")["connected_accounts"][0]
+        for error in shown["errors"]:
+            assert error.pop("is_bridge_error") is False  # on the account itself
+        return shown
+
+    held = [door.set_code(code=f"{8_0000 + n}") for n in range(PROFILES["salto_ks"].slots)]
+    row.appears(account)
+    row.appears(lambda: door.of_code(held[0]))
+    for id_ in held:
+        door.delete(id_)
+    row.goes(account)
+
+
+@dataclass(frozen=True)
+class Disabled(SlotWrite):
+    """As another hub writes a code that it does not want to open for now."""
+
+    @property
+    def flags(self) -> int:
+        return MANAGED
+
+
+def disabled_by_another_hub(row: Row) -> None:
+    world, door = row.world, row.door("ultraloq")
+    other = keyring.LinkKey(b"otherhub", secrets.token_bytes(32))
+    folder = door.about().parent
+    known = identity.unpack((folder / "identity.bin").read_bytes())
+    assert known is not None
+    known.hosts.append((other.host_id, other.psk))
+
+    async def write(kind: type[SlotWrite], if_version: int) -> None:
+        link = await Connection.open(str(door.keypad.link), 115_200, other, door.keypad.serial)
+        change = kind(9, if_version, "736450", None, None, "0f" * 16, secrets.token_bytes(8))
+        (result,) = await operations.put(link[0], [change])
+        assert result.done
+        link[0].close()
+
+    def unmanaged() -> dict[str, Any]:
+        (shown,) = door.ask("/access_codes/unmanaged/list", device_id=door.device_id)["access_codes"]
+        return dict(shown)
+
+    assert world.bridge.stop() == 0
+    with door.bench() as bench:
+        bench.ask(power="off")
+        for copy in ("identity.bin", "nvs-doorpad/identity"):
+            (folder / copy).write_bytes(identity.pack(known))
+        bench.ask(power="on")
+        asyncio.run(write(Disabled, 0))
+        world.start_bridge()
+        row.appears(unmanaged)
+        assert not bench.opens("736450")
+        assert world.bridge.stop() == 0
+        asyncio.run(write(SlotWrite, 1))
+        world.start_bridge()
+        row.goes(unmanaged)
+        assert bench.opens("736450")
+
+
 def unplugged_removal(profile: ProfileName) -> Scenario:
     def scenario(row: Row) -> None:
         door = row.door(profile)
@@ -402,37 +662,37 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
     ("lockly_missing_wifi_bridge", False): device_away("lockly"),
     ("delay_in_setting_on_device", True): away("generic"),
     ("delay_in_removing_from_device", True): unplugged_removal("generic"),
+    ("device_offline", False): silent,
+    ("duplicate_code_attempt_prevented", False): asked_for_twice,
+    ("code_modified_external_to_seam", False): taken_off_at_the_keypad(allowed=False),
+    ("code_modified_external_to_seam", True): taken_off_at_the_keypad(allowed=True),
+    ("third_party_integration_detected", True): taken_off_again_and_again,
+    ("hub_disconnected", False): simulated("disconnect_from_hub", "connect_to_hub"),
+    ("device_removed", False): simulated("remove", "connect"),
+    ("subscription_required", False): simulated(PAID, PAID),
+    ("account_disconnected", False): account_cut_off,
+    ("missing_device_credentials", False): wrong_key("generic"),
+    ("august_lock_not_authorized", False): wrong_key("august"),
+    ("bridge_disconnected", False): key_file_lost,
+    ("device_has_flaky_connection", True): lost_three_times,
+    ("august_lock_missing_keypad", False): stuck_key,
+    ("august_lock_missing_bridge", False): never_seen,
+    ("salto_ks_subscription_limit_exceeded", False): on_the_account,
+    ("device_communication_degraded", True): clock_ahead,
+    ("ultraloq_access_code_disabled", True): disabled_by_another_hub,
     ("schlage_detected_duplicate", True): pin_of_the_master("schlage"),
     ("schlage_creation_outage", True): refused_by_flash("schlage", 1),
 }
 
 # Nothing is known to raise these in here yet.
 WITHOUT_CAUSE = {
-    ("duplicate_code_attempt_prevented", False),
-    ("code_modified_external_to_seam", False),
-    ("august_lock_missing_keypad", False),
-    ("account_disconnected", False),
-    ("salto_ks_subscription_limit_exceeded", False),
-    ("device_offline", False),
-    ("device_removed", False),
-    ("hub_disconnected", False),
     ("empty_backup_access_code_pool", False),
-    ("august_lock_not_authorized", False),
-    ("august_lock_missing_bridge", False),
-    ("missing_device_credentials", False),
     ("auxiliary_heat_running", False),
-    ("subscription_required", False),
     ("invalid_credentials", False),
-    ("bridge_disconnected", False),
-    ("third_party_integration_detected", True),
     ("management_transferred", True),
     ("igloo_algopin_must_be_used_within_24_hours", True),
-    ("ultraloq_access_code_disabled", True),
-    ("code_modified_external_to_seam", True),
     ("partial_backup_access_code_pool", True),
     ("many_active_backup_codes", True),
-    ("device_has_flaky_connection", True),
-    ("device_communication_degraded", True),
     ("power_saving_mode", True),
     ("scheduled_maintenance_window", True),
 }

@@ -17,10 +17,12 @@ from doorpad.api.errors import ApiError, not_found, not_simulated
 from doorpad.api.service import CREATE, REMOVE, AnyOperation, Operation, Reply, Service
 from doorpad.errors import BenchUnavailable
 from doorpad.events.log import record
+from doorpad.store.catalogue import ACCOUNT, ERRORS
 from doorpad.store.device_conditions import lift, stand
 from doorpad.store.schema import Device
 
 _DISCONNECTED = "account_disconnected"
+_ON_ACCOUNT = [name for name, condition in ERRORS.items() if condition.subject == ACCOUNT]
 
 
 class AccountParams(msgspec.Struct, kw_only=True):
@@ -32,17 +34,17 @@ class DeleteParams(AccountParams, kw_only=True):
 
 
 async def account_errors(session: AsyncSession) -> list[ErrorObject]:
-    """What stands on the hub, as it is shown on the hub itself."""
-    since_ms = await session.scalar(
-        select(func.json_extract(Device.conditions, f"$.{_DISCONNECTED}.since_ms")).where(
-            func.json_type(Device.conditions, f"$.{_DISCONNECTED}").is_not(None)
+    """What stands on the hub, as it is shown on the hub itself: each keypad's row says it."""
+    errors = []
+    for code in _ON_ACCOUNT:
+        since_ms = await session.scalar(
+            select(func.min(func.json_extract(Device.conditions, f"$.{code}.since_ms")))
         )
-    )
-    if since_ms is None:
-        return []
-    error = error_object(_DISCONNECTED, since_ms)
-    error.is_bridge_error = False
-    return [error]
+        if since_ms is not None:
+            error = error_object(code, since_ms)
+            error.is_bridge_error = False
+            errors.append(error)
+    return errors
 
 
 async def check_account(service: Service, account_id: UUID) -> None:

@@ -15,6 +15,7 @@ from doorpad.api import (
     device_changes,
     device_codes,
     device_removal,
+    device_simulation,
     devices,
     events,
     installation,
@@ -23,11 +24,13 @@ from doorpad.api import (
     unmanaged,
     webhooks,
 )
+from doorpad.api.errors import ApiError
 from doorpad.api.gate import Asked, Gate, Route
 from doorpad.api.kept import KeptReplies
 from doorpad.api.keys import ApiKeys
 from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
+from doorpad.api.prevented import note_prevented
 from doorpad.api.readers import check_question, without_secrets
 from doorpad.api.repeats import Repeats
 from doorpad.api.service import READ, AnyOperation, Bench, Changes, Service
@@ -42,6 +45,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *device_codes.OPERATIONS,
     *unmanaged.OPERATIONS,
     *simulate.OPERATIONS,
+    *device_simulation.OPERATIONS,
     *devices.OPERATIONS,
     *device_changes.OPERATIONS,
     *device_removal.OPERATIONS,
@@ -101,7 +105,12 @@ def _answer(
         params = decode(operation.params, asked.query, asked.body)
         if asked.read_only:
             check_question(params)
-        reply = {**in_vocabulary(vocabulary, await operation.run(service, params)), "ok": True}
+        try:
+            found = await operation.run(service, params)
+        except ApiError as error:
+            await note_prevented(service, error)
+            raise
+        reply = {**in_vocabulary(vocabulary, found), "ok": True}
         pagination = reply.get("pagination")
         if isinstance(pagination, Pagination):
             reply["pagination"] = pagination.with_url(asked.base_url + operation.path, params)

@@ -62,10 +62,10 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     can_remotely_lock: bool = False
     can_simulate_connection: bool
     can_simulate_disconnection: bool
-    can_simulate_removal: bool = False
-    can_simulate_hub_connection: bool = False
-    can_simulate_hub_disconnection: bool = False
-    can_simulate_paid_subscription: bool = False
+    can_simulate_removal: bool
+    can_simulate_hub_connection: bool
+    can_simulate_hub_disconnection: bool
+    can_simulate_paid_subscription: bool
     device_manufacturer: dict[str, str]
     device_provider: dict[str, str]
     properties: dict[str, Any]
@@ -89,6 +89,10 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
         created_at=iso(device.created_at_ms),
         can_simulate_connection=device.simulated,
         can_simulate_disconnection=device.simulated,
+        can_simulate_removal=device.simulated,
+        can_simulate_hub_connection=device.simulated,
+        can_simulate_hub_disconnection=device.simulated,
+        can_simulate_paid_subscription=device.simulated,
         device_manufacturer={"manufacturer": maker, "display_name": maker},
         device_provider={
             "device_provider_name": maker,

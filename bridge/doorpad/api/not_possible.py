@@ -10,7 +10,6 @@ from doorpad.api.errors import ApiError
 from doorpad.api.service import CREATE, AnyOperation, Operation, Reply, Service, device_or_404
 
 _NO_STRIKE = "the link of this keypad has no command for the strike: only a code or the exit button opens"
-_NO_HUB_BETWEEN = "this keypad is connected to the hub itself; simulate disconnect pulls its cable"
 
 
 class DeviceParams(msgspec.Struct, kw_only=True):
@@ -19,10 +18,6 @@ class DeviceParams(msgspec.Struct, kw_only=True):
 
 class LockParams(DeviceParams, kw_only=True):
     sync: bool | None = None
-
-
-class SubscriptionParams(DeviceParams, kw_only=True):
-    is_expired: bool
 
 
 def _refuse(reason: str) -> Callable[[Service, DeviceParams], Awaitable[Reply]]:
@@ -46,37 +41,5 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _refuse("a keypad has no key that locks: the strike falls back by itself"),
         "Not possible.",
         _ATTEMPT,
-    ),
-    Operation(
-        "/devices/simulate/connect_to_hub",
-        CREATE,
-        DeviceParams,
-        _refuse(_NO_HUB_BETWEEN),
-        "Not possible.",
-        {},
-    ),
-    Operation(
-        "/devices/simulate/disconnect_from_hub",
-        CREATE,
-        DeviceParams,
-        _refuse(_NO_HUB_BETWEEN),
-        "Not possible.",
-        {},
-    ),
-    Operation(
-        "/devices/simulate/remove",
-        CREATE,
-        DeviceParams,
-        _refuse("a keypad is removed in the configuration of the hub"),
-        "Not possible.",
-        {},
-    ),
-    Operation(
-        "/devices/simulate/paid_subscription",
-        CREATE,
-        SubscriptionParams,
-        _refuse("a keypad has no subscription"),
-        "Not possible.",
-        {},
     ),
 )

@@ -1,18 +1,17 @@
 """The simulate paths: hands on emulated keypads. A real keypad answers 400 device_not_simulated."""
 
 import asyncio
-from collections.abc import Awaitable
 from uuid import UUID
 
 import msgspec
 
 from doorpad.api.attempts import ActionAttemptObject, attempt_object, begin_attempt
 from doorpad.api.code_objects import UnmanagedAccessCodeObject, code_rows, unmanaged_access_code_object
-from doorpad.api.errors import ApiError, invalid_field, not_simulated, unavailable
+from doorpad.api.errors import ApiError, invalid_field, unavailable
+from doorpad.api.hands import simulated, with_hands
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, is_digits
 from doorpad.api.service import CREATE, AnyOperation, Operation, Reply, Service, device_or_404
-from doorpad.errors import BenchUnavailable
 from doorpad.events.log import Subscription
 from doorpad.store.schema import AccessCode
 
@@ -32,16 +31,12 @@ class CreateUnmanagedParams(msgspec.Struct, kw_only=True):
     code: str
 
 
-class CableParams(msgspec.Struct, kw_only=True):
-    device_id: UUID
-
-
 async def _enter_code(service: Service, params: EntryParams) -> Reply:
     """Press the keys of a PIN. A refused PIN is a success of the simulation."""
     if not (is_digits(params.code) and len(params.code) <= _ENTRY_DIGITS_MAX):
         raise invalid_field("code", f"must be 1 to {_ENTRY_DIGITS_MAX} digits")
-    device_id = await _simulated(service, params.device_id)
-    await _with_hands(device_id, service.bench.press_keys(device_id, params.code + "#"))
+    device_id = await simulated(service, params.device_id)
+    await with_hands(device_id, service.bench.press_keys(device_id, params.code + "#"))
     now_ms = service.now_ms()
     hub = await service.database.hub()
     async with service.database.write() as session:
@@ -57,18 +52,6 @@ async def _enter_code(service: Service, params: EntryParams) -> Reply:
         return {"action_attempt": await attempt_object(session, hub, attempt, now_ms)}
 
 
-async def _connect(service: Service, params: CableParams) -> Reply:
-    device_id = await _simulated(service, params.device_id)
-    await _with_hands(device_id, service.bench.set_cable(device_id, True))
-    return {}
-
-
-async def _disconnect(service: Service, params: CableParams) -> Reply:
-    device_id = await _simulated(service, params.device_id)
-    await _with_hands(device_id, service.bench.set_cable(device_id, False))
-    return {}
-
-
 async def _create_unmanaged(service: Service, params: CreateUnmanagedParams) -> Reply:
     """Program a code at the keypad, as a person would, and answer once the hub has read it back.
 
@@ -77,12 +60,12 @@ async def _create_unmanaged(service: Service, params: CreateUnmanagedParams) -> 
     """
     if not (is_digits(params.code) and len(params.code) in _TYPED_DIGITS):
         raise invalid_field("code", f"must be {_TYPED_DIGITS[0]} to {_TYPED_DIGITS[-1]} digits")
-    device_id = await _simulated(service, params.device_id)
+    device_id = await simulated(service, params.device_id)
     async with service.database.read() as session:
         now_s = service.now_ms() // 1_000
         await check_free(session, device_id, params.code, None, None, now_s=now_s)
     with service.feed.subscribe() as events:  # before the keys, so that the code cannot be missed
-        await _with_hands(device_id, service.bench.program_code(device_id, params.code))
+        await with_hands(device_id, service.bench.program_code(device_id, params.code))
         if not await _may_appear(service, params.device_id):
             raise await _not_appeared(service, params.device_id)
         try:
@@ -128,21 +111,6 @@ async def _not_appeared(service: Service, device_id: UUID) -> ApiError:
     )
 
 
-async def _simulated(service: Service, device_id: UUID) -> str:
-    async with service.database.read() as session:
-        device = await device_or_404(session, device_id)
-    if not device.simulated:
-        raise not_simulated(device.device_id)
-    return device.device_id
-
-
-async def _with_hands(device_id: str, action: Awaitable[None]) -> None:
-    try:
-        await action
-    except BenchUnavailable:
-        raise not_simulated(device_id) from None
-
-
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "/locks/simulate/keypad_code_entry",
@@ -151,22 +119,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _enter_code,
         "Press the keys of a code at an emulated keypad.",
         {"action_attempt": ActionAttemptObject},
-    ),
-    Operation(
-        "/devices/simulate/connect",
-        CREATE,
-        CableParams,
-        _connect,
-        "Plug the cable of an emulated keypad in.",
-        {},
-    ),
-    Operation(
-        "/devices/simulate/disconnect",
-        CREATE,
-        CableParams,
-        _disconnect,
-        "Pull the cable of an emulated keypad out.",
-        {},
     ),
     Operation(
         "/access_codes/simulate/create_unmanaged_access_code",

@@ -90,6 +90,7 @@ class Profile:
     slots: int
     rules: tuple[Rule, ...] = ()
     device_rules: tuple[DeviceRule, ...] = ()
+    full_error: str | None = None  # stands on the hub while all slots are used
     chooses_codes: bool = False  # the brand makes up the PIN; none can be asked for
 
 
@@ -271,6 +272,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         (4, 6),
         10,  # users that are subscribed
         (Rule("salto_ks_user_not_subscribed", _NO_SPACE),),
+        full_error="salto_ks_subscription_limit_exceeded",
     ),
     "hubitat": Profile(
         "hubitat_lock",

@@ -8,6 +8,9 @@ from typing import TypedDict
 
 from doorpad.store.schema import Device
 
+UNPAID = "subscription_required"  # nothing is written to a keypad that it stands on
+STOPPED = "bridge_disconnected"  # what keeps the keypad in step has failed
+
 
 class StandingCondition(TypedDict):
     """`message`: for people; `since_ms`: Unix milliseconds."""

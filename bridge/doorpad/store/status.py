@@ -5,13 +5,13 @@ The slot row is the one at (`device_id`, `slot`) of the code, or None if the key
 
 from typing import Literal
 
-from doorpad_link.messages import SINGLE_USE, SPENT
+from doorpad_link.messages import ENABLED, SINGLE_USE, SPENT
 
 from doorpad.store.schema import AccessCode, Slot
 
 Status = Literal["unset", "setting", "set", "removing"]
 
-_KIND = SINGLE_USE | SPENT
+_KIND = ENABLED | SINGLE_USE | SPENT
 
 
 def expired(code: AccessCode, now_s: int) -> bool:
@@ -33,7 +33,7 @@ def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
         code.code,
         code.starts_at_s,
         code.ends_at_s,
-        SINGLE_USE if code.one_time else 0,
+        ENABLED | (SINGLE_USE if code.one_time else 0),
     )
 
 

@@ -17,7 +17,10 @@ from doorpad.link import operations
 from doorpad.link.connection import Connection
 from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
 from doorpad.link.statuses import refusal, status_of
+from doorpad.store import brands
+from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
+from doorpad.store.device_conditions import UNPAID, lift, stand
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.sync import degraded, external, overdue, problems, unsettled
 from doorpad.sync.effects import Learned, apply_record, settle
@@ -91,6 +94,7 @@ class Converger:
                 )
                 gone_s = await overdue.retire(session, self.device_id, now_ms, self.timing)
                 device = await session.get_one(Device, self.device_id)
+                _tell_if_full(device, len(found.used) >= self.capacity, now_ms)
                 whole_s = await degraded.judge(session, device, now_ms, self.timing)
                 todo = plan(
                     [code for code in found.codes if code.state != "deleted"],
@@ -104,10 +108,11 @@ class Converger:
                 )
                 by_id = {code.access_code_id: code for code in found.codes}
                 told = await problems.reconcile(session, by_id, todo.problems, now_ms)
-                writes = _first_writes(todo)
+                may_write = UNPAID not in device.conditions
+                writes = _first_writes(todo) if may_write else []
                 for write in writes:
                     by_id[write.access_code_id].slot = write.slot
-            done = bool(todo.actions) and await self._carry_out(todo, writes)
+            done = may_write and bool(todo.actions) and await self._carry_out(todo, writes)
             if not done and not (told and found.more):
                 return min(found.next_due_s, edge_s, quiet_s, gone_s, whole_s)
 
@@ -244,3 +249,14 @@ def _first_writes(todo: Plan) -> list[Write]:
     if any(not isinstance(action, Write) for action in todo.actions):
         return []  # clear and adopt first: they may make room
     return [action for action in todo.actions if isinstance(action, Write)][:_WRITES_MAX]
+
+
+def _tell_if_full(device: Device, is_full: bool, now_ms: int) -> None:
+    """Some makers' accounts have room for so many users: then a full keypad is told of as that."""
+    error_code = brands.of(device).full_error
+    if error_code is None:
+        return
+    if is_full:
+        stand(device, error_code, ERRORS[error_code].message, now_ms)
+    else:
+        lift(device, error_code)

@@ -4,12 +4,15 @@ One attempt that ends so proves nothing: whoever sits on the cable can answer fi
 disturbed frame is none. A session that stands is not touched by any of it.
 """
 
+from doorpad_link import host
+
 from doorpad.link.errors import NotAuthenticated
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.device_conditions import lift, stand
 from doorpad.store.schema import Device
 
 MISMATCH = "missing_device_credentials"
+INVALID = "invalid_credentials"  # besides: something names our very key, and cannot prove that it has it
 ATTEMPTS_MAX = 3  # so many attempts with no session between them that end so are for a person
 
 
@@ -26,11 +29,14 @@ class Credentials:
         return self._attempts >= ATTEMPTS_MAX
 
     def tell(self, device: Device, reason: NotAuthenticated, now_ms: int) -> bool:
-        """Let the error stand on the device; return whether it is new."""
-        words = f"{ERRORS[MISMATCH].message} Keypad {self._serial}: {reason}. {reason.what_to_do}"
-        return stand(device, MISMATCH, words, now_ms)
+        """Let the errors of it stand on the device; return whether they are new."""
+        words = f"Keypad {self._serial}: {reason}. {reason.what_to_do}"
+        told = (MISMATCH, INVALID) if reason.reason == host.WRONG_PROOF else (MISMATCH,)
+        new = [stand(device, code, f"{ERRORS[code].message} {words}", now_ms) for code in told]
+        return any(new)
 
     def proven(self, device: Device) -> bool:
-        """A session stands. Return whether the error stood until now."""
+        """A session stands. Return whether an error stood until now."""
         self._attempts = 0
-        return lift(device, MISMATCH)
+        stood = [lift(device, code) for code in (MISMATCH, INVALID)]
+        return any(stood)

@@ -8,18 +8,21 @@ from doorpad_link.messages import SINGLE_USE
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.store import makers
+from doorpad.store import device_conditions, makers
+from doorpad.store.catalogue import DEVICE_WARNINGS
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import on_keypad
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
-from doorpad.sync.telling import of_version, tell
+from doorpad.sync.telling import of_version, tell, tell_of_device
 from doorpad.sync.timing import Timing
 
 MODIFIED = "code_modified_external_to_seam"
 THIRD_PARTY = "third_party_integration_detected"
-MARKS = (MODIFIED, THIRD_PARTY)
+PREVENTED = "duplicate_code_attempt_prevented"
+MARKS = (MODIFIED, THIRD_PARTY, PREVENTED)
 
+_GOES_WITH = {MODIFIED: (MODIFIED, THIRD_PARTY), PREVENTED: (PREVENTED,)}
 _HOUR_MS = 3_600_000
 _SEEN_MAX = 100  # instants that a mark remembers
 
@@ -50,6 +53,11 @@ async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: in
     code.conversion = None
     event_type = "access_code.unmanaged.failed_to_convert_to_managed"
     await tell(session, code, event_type, code.asked_at_ms, now_ms)
+
+
+async def prevented(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
+    """Somebody asked for the PIN of this code in the same time, and was refused."""
+    await stand(session, code, Problem(PREVENTED, {"seen_ms": [now_ms]}), now_ms, is_warning=False)
 
 
 async def _mark(session: AsyncSession, code: AccessCode, now_ms: int, change_type: str, maker: int) -> None:
@@ -91,15 +99,36 @@ async def review(
         if now_ms - seen_ms[-1] >= timing.quiet_s * 1000:
             await session.execute(
                 delete(CodeError).where(
-                    CodeError.access_code_id == mark.access_code_id, CodeError.error_code.in_(MARKS)
+                    CodeError.access_code_id == mark.access_code_id,
+                    CodeError.error_code.in_(_GOES_WITH[mark.error_code]),
                 )
             )
             continue
         edge_s = min(edge_s, seen_ms[-1] / 1000 + timing.quiet_s)
+        if mark.error_code == PREVENTED:
+            continue
         lately = sum(now_ms - it < _HOUR_MS for it in seen_ms)
         if lately > timing.restores_max and not mark.is_warning:
             stopped.add(mark.access_code_id)
             edge_s = min(edge_s, (seen_ms[-lately] + _HOUR_MS) / 1000)
             code = await session.get_one(AccessCode, mark.access_code_id)
             await raise_problem(session, code, Problem(THIRD_PARTY, {}), now_ms, is_warning=True)
+    await _tell_of_third_party(session, device_id, now_ms)
     return stopped, edge_s
+
+
+async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: int) -> None:
+    """Let the warning stand on the keypad for as long as it stands on any of its codes."""
+    device = await session.get_one(Device, device_id)
+    its_codes = select(AccessCode.access_code_id).where(AccessCode.device_id == device_id)
+    stands = await session.scalar(
+        select(exists().where(CodeError.error_code == THIRD_PARTY, CodeError.access_code_id.in_(its_codes)))
+    )
+    if not stands:
+        if device_conditions.lift(device, THIRD_PARTY):
+            event_type = "device.third_party_integration_no_longer_detected"
+            await tell_of_device(session, device_id, event_type, now_ms)
+        return
+    words = DEVICE_WARNINGS[THIRD_PARTY].message
+    if device_conditions.stand(device, THIRD_PARTY, words, now_ms, is_warning=True):
+        await tell_of_device(session, device_id, "device.third_party_integration_detected", now_ms)

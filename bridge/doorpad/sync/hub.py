@@ -1,11 +1,17 @@
 """All keypads of this hub: one keeper each, and a way to wake the right one."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from doorpad.errors import DoorpadError
+from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
-from doorpad.store.schema import LinkState
+from doorpad.store.device_conditions import STOPPED, stand
+from doorpad.store.schema import Device, LinkState
 from doorpad.sync.finding import Ports
 from doorpad.sync.keeper import Keeper, OnStatistics
 from doorpad.sync.keypad_port import KeypadPort
@@ -63,10 +69,23 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _keep(self, keeper: Keeper) -> None:
+        """Run a keeper for ever: one keypad's trouble must not take the others down."""
         while True:
             try:
                 await keeper.run()
+            except DoorpadError as error:  # a person's to mend, and the message says what
+                why = str(error)
+                log.error("keeping device %s failed: %s", keeper.device_id, why)
             except Exception:
-                # One keypad's trouble must not take the others down; the trace says what to mend.
+                why = "the log has the cause"
                 log.exception("keeping device %s failed; starting again", keeper.device_id)
-                await asyncio.sleep(_AFTER_CRASH_S)
+            await self._tell_stopped(keeper.device_id, why)
+            await asyncio.sleep(_AFTER_CRASH_S)
+
+    async def _tell_stopped(self, device_id: str, why: str) -> None:
+        with contextlib.suppress(
+            SQLAlchemyError
+        ):  # if that is the trouble, there is nowhere to say it but the log
+            async with self._database.write() as session:
+                device = await session.get_one(Device, device_id)
+                stand(device, STOPPED, f"{ERRORS[STOPPED].message}: {why}", self._now_ms())

@@ -13,7 +13,6 @@ from dataclasses import asdict
 
 from doorpad_link import messages
 
-from doorpad.events.log import record
 from doorpad.link import operations
 from doorpad.link.connection import Connection, LinkStatistics
 from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusable
@@ -21,16 +20,20 @@ from doorpad.link.names import health_names
 from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
 from doorpad.link.speed import HigherSpeed
 from doorpad.store.database import Database
-from doorpad.store.identity import device_id_for, effect_event_id
+from doorpad.store.device_conditions import STOPPED, lift
+from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
+from doorpad.sync import flaky
 from doorpad.sync.backoff import Backoff
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
 from doorpad.sync.finding import Ports, Search
+from doorpad.sync.flaky import Losses
 from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
+from doorpad.sync.telling import tell_of_device
 from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
@@ -82,6 +85,8 @@ class Keeper:
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
         self._in_step = False  # the present session has brought its keypad in step
+        self._losses = Losses(timing.flaky_s, _now_s())
+        self._is_flaky = True  # until it has been looked at
 
     def wake(self) -> None:
         self._refusals.clear()
@@ -127,6 +132,8 @@ class Keeper:
                 await self._serve(connection, operations.capabilities(opened.capabilities), opened.boot_id)
             except LinkDown as reason:
                 lost = reason
+                self._losses.add(_now_s())
+                await self._review_connection()
                 if reason.port_there:
                     self._higher_speed.lost(_now_s())
             finally:
@@ -199,17 +206,10 @@ class Keeper:
             elif before not in ("disconnected", "offline"):
                 event_type = "device.disconnected"
             if event_type is not None:
-                await record(
-                    session,
-                    event_id=effect_event_id(self.device_id, event_type, now_ms),
-                    event_type=event_type,
-                    device_id=self.device_id,
-                    access_code_id=None,
-                    occurred_at_ms=now_ms,
-                    created_at_ms=now_ms,
-                    # The API's events know no device_offline: both are told as this one.
-                    payload={"error_code": "device_disconnected"} if state != "online" else {},
-                )
+                why = "hub_disconnected" if "hub_disconnected" in device.conditions else "device_disconnected"
+                # The API's events know no device_offline: it is told as a disconnection too.
+                payload: dict[str, object] = {"error_code": why} if state != "online" else {}
+                await tell_of_device(session, self.device_id, event_type, now_ms, payload)
         self._on_link(self.device_id, state)
         log.info("keypad %s is %s%s", self._keypad.serial, state, f": {reason}" if reason else "")
 
@@ -224,6 +224,7 @@ class Keeper:
             if device.boot_id != boot_id.hex():
                 device.boot_id, device.hosts = boot_id.hex(), {}  # it may have been commissioned anew
             device.maker = found.maker
+            lift(device, STOPPED)
             if self._credentials.proven(device):
                 log.warning("keypad %s: the keys fit again", self._keypad.serial)
         self._clock_set_at = 0.0
@@ -256,6 +257,8 @@ class Keeper:
                 keypad = await operations.statistics(connection)
                 self._on_statistics(self.device_id, connection.statistics, keypad)
             woken = await self._wait(connection, due_s)
+            if self._is_flaky:
+                await self._review_connection()
             state = await self._look(connection)
             changed = await reader.changes(connection, state)
             if woken or changed or self._refusals or self._now_ms() >= due_s * 1000:
@@ -294,7 +297,9 @@ class Keeper:
             state = await operations.state(connection)
             async with self._database.write() as session:
                 device = await session.get_one(Device, self.device_id)
-                device.clock_trusted = state.time_s is not None
+                if device.clock_trusted != (state.time_s is not None):
+                    device.clock_trusted = not device.clock_trusted
+                    self._woken.set()  # there is something to be said of it, or to be taken back
         if state.health != self._health:
             await self._tell_health(state.health)
         return state
@@ -317,6 +322,11 @@ class Keeper:
         if found and is_new:
             said = found[0]["text"].strip().splitlines()[-1:]
             log.error("keypad %s: its program crashed: %s", self._keypad.serial, *said or ["it says nothing"])
+
+    async def _review_connection(self) -> None:
+        async with self._database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            self._is_flaky = await flaky.review(session, device, self._losses, _now_s(), self._now_ms())
 
     async def _settle_all(self, *, may_finish: bool) -> None:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""

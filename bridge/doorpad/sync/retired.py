@@ -5,10 +5,9 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.events.log import record
 from doorpad.store.device_conditions import lift, stand
-from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import Device
+from doorpad.sync.telling import tell_of_device
 
 _CODE = "device_removed"
 _REASON = "the configuration of the hub does not name it"
@@ -22,16 +21,7 @@ async def retire(session: AsyncSession, kept: Collection[str], now_ms: int) -> N
             device.link_changed_at_ms = now_ms
             device.link_reason = _REASON
         if stand(device, _CODE, f"Device has been removed: {_REASON}", now_ms):
-            await record(
-                session,
-                event_id=effect_event_id(device.device_id, "device.removed", now_ms),
-                event_type="device.removed",
-                device_id=device.device_id,
-                access_code_id=None,
-                occurred_at_ms=now_ms,
-                created_at_ms=now_ms,
-                payload={},
-            )
+            await tell_of_device(session, device.device_id, "device.removed", now_ms)
 
 
 def named_again(device: Device) -> None:

@@ -1,4 +1,4 @@
-"""Events about codes that the hub concludes itself, each once."""
+"""Events about codes and keypads that the hub concludes itself, each once."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,3 +43,23 @@ async def of_version(session: AsyncSession, code: AccessCode, version: int) -> s
     """A discriminator for what happened at a slot's version. A table that began anew gives its numbers again."""
     device = await session.get_one(Device, code.device_id)
     return f"{device.table_epoch}:{version}"
+
+
+async def tell_of_device(
+    session: AsyncSession,
+    device_id: str,
+    event_type: str,
+    now_ms: int,
+    payload: dict[str, object] | None = None,
+) -> None:
+    """Log an event about a keypad; the same at the same time is one."""
+    await record(
+        session,
+        event_id=effect_event_id(device_id, event_type, now_ms),
+        event_type=event_type,
+        device_id=device_id,
+        access_code_id=None,
+        occurred_at_ms=now_ms,
+        created_at_ms=now_ms,
+        payload=payload or {},
+    )

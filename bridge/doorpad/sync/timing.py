@@ -21,6 +21,7 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     convert_failed_s: an unmanaged code that could not be taken over until then is left as it is.
     restores_max: so often an hour a code that another hand changed is set right again.
     quiet_s: after so long without another change by another hand its mark is taken off.
+    flaky_s: sessions that are lost three times within this make a flaky connection, and none in it ends that.
     ended_kept_s: a code stays readable for so long after its end.
     """
 
@@ -38,6 +39,7 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     convert_failed_s: Seconds = 600.0
     restores_max: Annotated[int, msgspec.Meta(ge=0)] = 3
     quiet_s: Seconds = 86_400.0
+    flaky_s: Seconds = 600.0
     ended_kept_s: Seconds = 604_800.0
 
 

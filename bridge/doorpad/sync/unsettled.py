@@ -8,7 +8,7 @@ are read, which is as many as one step can write; and what could stand in the wa
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from doorpad_link.messages import SINGLE_USE
+from doorpad_link.messages import ENABLED, SINGLE_USE
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -48,6 +48,7 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         Slot.code.is_not_distinct_from(AccessCode.code),
         Slot.from_s.is_not_distinct_from(AccessCode.starts_at_s),
         Slot.until_s.is_not_distinct_from(AccessCode.ends_at_s),
+        Slot.flags.op("&")(ENABLED) == ENABLED,
         (Slot.flags.op("&")(SINGLE_USE) == SINGLE_USE) == AccessCode.one_time,
     )
     told = or_(
