@@ -3,6 +3,7 @@
 import httpx
 from api_world import NOW_MS, World, check_refused
 from doorpad.store.schema import Device
+from doorpad.sync.finding import Ports
 from doorpad.sync.hub import Hub
 from doorpad.sync.retired import named_again
 from seam import AsyncSeam
@@ -15,7 +16,9 @@ OTHER_SERIAL = "00112233445566bb"
 
 async def start_without_keypads(world: World) -> None:
     """What a hub does first whose configuration names no keypad."""
-    hub = Hub(world.database, [], world.timing, lambda: world.now_ms, lambda *_: None, lambda *_: None)
+    hub = Hub(
+        world.database, [], Ports([]), world.timing, lambda: world.now_ms, lambda *_: None, lambda *_: None
+    )
     await hub.start()
     await hub.stop()
 
