@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
 import typer
+import uvloop
 
 from doorpad import cli_keys
 from doorpad.mistakes import told_in_one_line
@@ -60,7 +61,7 @@ _ProfilesOption = Annotated[
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
     with told_in_one_line():
-        asyncio.run(work)
+        uvloop.run(work)
 
 
 def _stop_on_signals() -> asyncio.Event:

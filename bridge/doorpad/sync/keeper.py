@@ -38,6 +38,8 @@ from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
 
+_TOGETHER_S = 0.1  # between looks at what is wanted, while a keypad is away
+
 
 def _now_s() -> float:
     """The event loop's own clock, by which it waits too."""
@@ -161,6 +163,9 @@ class Keeper:
             due = _now_s() + self._timing.port_s
         while True:
             woken = self._woken.is_set()
+            if woken:
+                # Wishes that come one after the other are looked at together: each look reads the database.
+                await asyncio.sleep(max(self._settled_at + _TOGETHER_S - _now_s(), 0))
             self._woken.clear()
             await self._is_down(reason, woken)
             left_s = due - _now_s()
