@@ -9,8 +9,9 @@ from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_
 from doorpad.api.errors import invalid_request
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids, Text
-from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, device_or_404
+from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service, seen_device_or_404
 from doorpad.store.schema import AccessCode
+from doorpad.store.statements import one_view
 
 _LIST_DEFAULT = 55_000
 
@@ -38,15 +39,16 @@ async def _get(service: Service, params: GetParams) -> Reply:
     hub = await service.database.hub()
     now_ms = service.now_ms()
     async with service.database.read() as session:
-        code = await find_code(
-            session,
-            managed=True,
-            access_code_id=params.access_code_id,
-            device_id=params.device_id,
-            pin=params.code,
-            now_s=now_ms // 1_000,
-        )
-        (rows,) = await code_rows(session, [code])
+        with one_view(session):
+            code = find_code(
+                session,
+                managed=True,
+                access_code_id=params.access_code_id,
+                device_id=params.device_id,
+                pin=params.code,
+                now_s=now_ms // 1_000,
+            )
+            (rows,) = code_rows(session, [code])
     return {"access_code": access_code_object(hub, rows, now_ms)}
 
 
@@ -58,12 +60,13 @@ async def _list(service: Service, params: ListParams) -> Reply:
     hub = await service.database.hub()
     async with service.database.read() as session:
         if params.device_id is not None:
-            await device_or_404(session, params.device_id)
+            seen_device_or_404(session, params.device_id)
             query = query.where(AccessCode.device_id == str(params.device_id))
         if params.access_code_ids is not None:
             query = query.where(AccessCode.access_code_id.in_(map(str, params.access_code_ids)))
-        codes = await code_page(session, wanted, query, params.search)
-        rows = await code_rows(session, codes[: wanted.limit])
+        with one_view(session):
+            codes = code_page(session, wanted, query, params.search)
+            rows = code_rows(session, codes[: wanted.limit])
     now_ms = service.now_ms()
     return {
         "access_codes": [access_code_object(hub, it, now_ms) for it in rows],

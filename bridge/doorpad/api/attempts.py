@@ -4,7 +4,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_objects import access_code_object, code_rows
@@ -13,17 +13,29 @@ from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
+from doorpad.store.audit import audit_created
 from doorpad.store.schema import AccessCode, ActionAttempt, Event, Hub
+from doorpad.store.statements import NewRow, Query, Statement
 from doorpad.store.status import on_keypad
 
 ActionType = Literal[
     "CREATE_ACCESS_CODE", "UPDATE_ACCESS_CODE", "DELETE_ACCESS_CODE", "SIMULATE_KEYPAD_CODE_ENTRY"
 ]
 
-_ANNOUNCEMENTS = (
-    "access_code.scheduled_on_device",
-    "access_code.set_on_device",
-    "access_code.unmanaged.converted_to_managed",
+_ATTEMPT = NewRow(ActionAttempt)
+_CODE = Query(AccessCode, AccessCode.access_code_id == bindparam("id"))
+_ANNOUNCED = Statement(
+    select(Event.seq)
+    .where(
+        Event.access_code_id == bindparam("id"),
+        or_(
+            Event.event_type == "access_code.scheduled_on_device",
+            Event.event_type == "access_code.set_on_device",
+            Event.event_type == "access_code.unmanaged.converted_to_managed",
+        ),
+        Event.created_at_ms >= bindparam("since_ms"),
+    )
+    .limit(1)
 )
 _EXPIRES_MS = 600_000  # as upstream
 _LIST_DEFAULT = 500
@@ -69,7 +81,9 @@ def begin_attempt(
         created_at_ms=now_ms,
         finished=finished,
     )
-    session.add(attempt)
+    _ATTEMPT.add(session, attempt.__dict__)
+    if access_code_id is None:  # else the entry of the code says it
+        audit_created(session, attempt)
     return attempt
 
 
@@ -92,22 +106,29 @@ def begin_code_attempt(
     )
 
 
-async def attempt_reply(service: Service, attempt: ActionAttempt) -> Reply:
-    """The reply that tells how the attempt stands now."""
+async def attempt_reply(service: Service, attempt: ActionAttempt, *, just_begun: bool = False) -> Reply:
+    """The reply that tells how the attempt stands now. `just_begun`: the keypad cannot have done it yet."""
+    if just_begun:
+        return {"action_attempt": pending_attempt_object(attempt)}
     hub = await service.database.hub()
     async with service.database.read() as session:
-        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+        return {"action_attempt": attempt_object(session, hub, attempt, service.now_ms())}
 
 
-async def attempt_object(
-    session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
-) -> ActionAttemptObject:
-    """The attempt as it stands now. One about a code follows what its keypad is known to hold."""
-    made = ActionAttemptObject(
+def pending_attempt_object(attempt: ActionAttempt) -> ActionAttemptObject:
+    """The attempt as it stands when the keypad has just been asked for something."""
+    return ActionAttemptObject(
         action_attempt_id=attempt.action_attempt_id,
         action_type=attempt.action_type,
         doorpad={"created_at": iso(attempt.created_at_ms), "access_code_id": attempt.access_code_id},
     )
+
+
+def attempt_object(
+    session: AsyncSession, hub: Hub, attempt: ActionAttempt, now_ms: int
+) -> ActionAttemptObject:
+    """The attempt as it stands now. One about a code follows what its keypad is known to hold."""
+    made = pending_attempt_object(attempt)
     if attempt.finished == "error":
         made.status = "error"
         made.error = {
@@ -115,9 +136,9 @@ async def attempt_object(
             "message": attempt.error_message or "The action failed.",
         }
         return made
-    code = await session.get(AccessCode, attempt.access_code_id) if attempt.access_code_id else None
+    code = _CODE.first(session, id=attempt.access_code_id) if attempt.access_code_id else None
     if code is not None:
-        made.result = await _result(session, hub, attempt, code, now_ms)
+        made.result = _result(session, hub, attempt, code, now_ms)
     elif attempt.finished == "success":
         made.result = {}
     if made.result is not None:
@@ -137,7 +158,7 @@ async def attempt_object(
     return made
 
 
-async def _result(
+def _result(
     session: AsyncSession, hub: Hub, attempt: ActionAttempt, code: AccessCode, now_ms: int
 ) -> dict[str, Any] | None:
     """The result of an attempt about a code, or None while the keypad does not match it."""
@@ -145,29 +166,21 @@ async def _result(
         return {} if code.state == "deleted" else None
     if not code.managed:
         return None
-    (rows,) = await code_rows(session, [code])
+    (rows,) = code_rows(session, [code])
     if (
         attempt.finished == "success"
         or code.announced is not None
         or on_keypad(code, rows.slot)
-        or await _was_announced(session, attempt)
+        or _was_announced(session, attempt)
     ):
         return {"access_code": access_code_object(hub, rows, now_ms)}
     return None
 
 
-async def _was_announced(session: AsyncSession, attempt: ActionAttempt) -> bool:
+def _was_announced(session: AsyncSession, attempt: ActionAttempt) -> bool:
     """Whether the keypad has held the code since: that stays done when the code changes or goes later."""
-    told = await session.scalar(
-        select(Event.seq)
-        .where(
-            Event.access_code_id == attempt.access_code_id,
-            Event.event_type.in_(_ANNOUNCEMENTS),
-            Event.created_at_ms >= attempt.created_at_ms,
-        )
-        .limit(1)
-    )
-    return told is not None
+    asked = {"id": attempt.access_code_id, "since_ms": attempt.created_at_ms}
+    return _ANNOUNCED.run(session, asked).fetchone() is not None
 
 
 async def _get(service: Service, params: GetParams) -> Reply:
@@ -176,7 +189,7 @@ async def _get(service: Service, params: GetParams) -> Reply:
         attempt = await session.get(ActionAttempt, str(params.action_attempt_id))
         if attempt is None:
             raise not_found("action_attempt", params.action_attempt_id)
-        return {"action_attempt": await attempt_object(session, hub, attempt, service.now_ms())}
+        return {"action_attempt": attempt_object(session, hub, attempt, service.now_ms())}
 
 
 async def _list(service: Service, params: ListParams) -> Reply:
@@ -193,7 +206,7 @@ async def _list(service: Service, params: ListParams) -> Reply:
         )
         attempts = found.all()
         now_ms = service.now_ms()
-        objects = [await attempt_object(session, hub, it, now_ms) for it in attempts[: wanted.limit]]
+        objects = [attempt_object(session, hub, it, now_ms) for it in attempts[: wanted.limit]]
     keys = [(it.created_at_ms, it.action_attempt_id) for it in attempts]
     return {"action_attempts": objects, "pagination": wanted.pagination(keys)}
 

@@ -7,11 +7,17 @@ the commit. An answered request is thus never forgotten, and the keypad may be a
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.attempts import ActionAttemptObject, attempt_object, attempt_reply, begin_code_attempt
-from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
+from doorpad.api.attempts import (
+    ActionAttemptObject,
+    attempt_object,
+    attempt_reply,
+    begin_code_attempt,
+    pending_attempt_object,
+)
+from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows, new_code_rows
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
 from doorpad.api.errors import invalid_field, not_found
@@ -25,11 +31,14 @@ from doorpad.api.service import (
     Operation,
     Reply,
     Service,
-    device_or_404,
+    seen_device_or_404,
 )
 from doorpad.api.waiting import watching
+from doorpad.store.audit import audit_changed
 from doorpad.store.schema import AccessCode, ActionAttempt
+from doorpad.store.statements import Query, change
 
+_CODE = Query(AccessCode, AccessCode.access_code_id == bindparam("id"))
 _REPEATABLE_MS = 600_000  # how long after a deletion the same DELETE is answered as the first was
 
 
@@ -67,14 +76,14 @@ async def _create(service: Service, params: CreateParams) -> Reply:
     hub = await service.database.hub()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            device = await device_or_404(session, params.device_id)
+            device = seen_device_or_404(session, params.device_id)
             params.refuse_offline(device)
             pin = await _group_pin(session, params.common_code_key, params.code)
             if pin is None:
                 pin = await generate_pin(session, [device], params.preferred_code_length)
             else:
                 check_pin(device, pin)
-                await check_free(session, device.device_id, pin, *window, now_s=now_ms // 1_000)
+                check_free(session, device.device_id, pin, *window, now_s=now_ms // 1_000)
             code = await add_code(
                 session,
                 device,
@@ -86,15 +95,16 @@ async def _create(service: Service, params: CreateParams) -> Reply:
                 now_ms=now_ms,
             )
             attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", code, now_ms)
+            rows = new_code_rows(session, code, device)
         service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
-    async with service.database.read() as session:
-        (rows,) = await code_rows(session, [await session.get_one(AccessCode, code.access_code_id)])
-        now_ms = service.now_ms()
-        return {
-            "access_code": access_code_object(hub, rows, now_ms),
-            "action_attempt": await attempt_object(session, hub, attempt, now_ms),
-        }
+    shown = pending_attempt_object(attempt)  # nobody but this request knows of the code yet
+    if params.sync:
+        async with service.database.read() as session:
+            (rows,) = code_rows(session, [await session.get_one(AccessCode, code.access_code_id)])
+            now_ms = service.now_ms()
+            shown = attempt_object(session, hub, attempt, now_ms)
+    return {"access_code": access_code_object(hub, rows, now_ms), "action_attempt": shown}
 
 
 async def _group_pin(session: AsyncSession, common_code_key: str | None, asked: str | None) -> str | None:
@@ -118,7 +128,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = await session.get(AccessCode, str(params.access_code_id))
+            code = _CODE.first(session, id=str(params.access_code_id))
             if (
                 code is None
                 or not code.managed
@@ -128,13 +138,13 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
                 raise not_found("access_code", params.access_code_id)
             for_keypad = await change_code(session, code, params, now_ms)
             if for_keypad:
-                params.refuse_offline(await device_or_404(session, UUID(code.device_id)))
+                params.refuse_offline(seen_device_or_404(session, UUID(code.device_id)))
             is_done = not for_keypad and code.announced is not None
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)
         if for_keypad:
             service.changes.wake(code.device_id)
             await watch.until_finished(attempt)
-    return await attempt_reply(service, attempt)
+    return await attempt_reply(service, attempt, just_begun=for_keypad and not params.sync)
 
 
 async def remove_code(service: Service, params: DeleteParams, *, managed: bool) -> Reply:
@@ -145,7 +155,7 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = await session.get(AccessCode, str(params.access_code_id))
+            code = _CODE.first(session, id=str(params.access_code_id))
             if code is None or code.managed != managed or not _is_on(code, params.device_id):
                 raise not_found("access_code", params.access_code_id)
             if code.deleted_at_ms is not None and now_ms - code.deleted_at_ms >= _REPEATABLE_MS:
@@ -153,9 +163,9 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
             attempt = None
             asked_now = code.state == "active"
             if asked_now:
-                code.state = "removing"
-                code.conversion = None
-                code.asked_at_ms = now_ms
+                asked = {"state": "removing", "conversion": None, "asked_at_ms": now_ms}
+                change(session, code, **asked)
+                audit_changed(session, code, asked)
             else:
                 attempt = await session.scalar(
                     select(ActionAttempt)
@@ -171,7 +181,7 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
         if asked_now:
             service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
-    return await attempt_reply(service, attempt)
+    return await attempt_reply(service, attempt, just_begun=asked_now and not params.sync)
 
 
 async def _delete(service: Service, params: DeleteParams) -> Reply:

@@ -70,9 +70,7 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
             )
             for device in devices
         ]
-        reply = {
-            "access_codes": [access_code_object(hub, it, now_ms) for it in await code_rows(session, codes)]
-        }
+        reply = {"access_codes": [access_code_object(hub, it, now_ms) for it in code_rows(session, codes)]}
     for device in devices:
         service.changes.wake(device.device_id)
     return reply
@@ -98,7 +96,7 @@ async def _pins(
                 _check_common_length([*sharing, device])
             else:
                 check_pin(device, params.code)
-                await check_free(session, device.device_id, params.code, *window, now_s=now_s)
+                check_free(session, device.device_id, params.code, *window, now_s=now_s)
         except ApiError:
             if not alone_allowed:
                 raise

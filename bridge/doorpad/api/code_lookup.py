@@ -7,14 +7,26 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Boolean, Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import invalid_request, not_found
 from doorpad.api.paging import Page
-from doorpad.api.service import device_or_404
+from doorpad.api.service import seen_device_or_404
 from doorpad.store.schema import AccessCode
+from doorpad.store.statements import Query, seen
 from doorpad.store.status import expired
+
+_MANAGED = bindparam("managed", type_=Boolean)
+# As `visible`.
+_VISIBLE = (
+    AccessCode.managed == _MANAGED,
+    or_(AccessCode.state == "active", and_(AccessCode.managed, AccessCode.state == "removing")),
+)
+_BY_ID = Query(AccessCode, AccessCode.access_code_id == bindparam("id"), *_VISIBLE)
+_BY_PIN = Query(
+    AccessCode, AccessCode.device_id == bindparam("device_id"), AccessCode.code == bindparam("pin"), *_VISIBLE
+)
 
 
 def visible(*, managed: bool) -> Select[Any]:
@@ -26,7 +38,7 @@ def visible(*, managed: bool) -> Select[Any]:
     return query.where(AccessCode.state.in_(["active", "removing"] if managed else ["active"]))
 
 
-async def find_code(
+def find_code(
     session: AsyncSession,
     *,
     managed: bool,
@@ -35,33 +47,31 @@ async def find_code(
     pin: str | None,
     now_s: int,
 ) -> AccessCode:
-    """One visible code, by its id or by device and PIN.
+    """One visible code to look at, by its id or by device and PIN.
 
     A PIN may stand for several codes one after the other; then it is the first that is not over.
 
     Raises:
         ApiError: 400 with neither; 404 access_code_not_found or device_not_found.
     """
-    query = visible(managed=managed)
     if access_code_id is not None:
-        query = query.where(AccessCode.access_code_id == str(access_code_id))
+        found = _BY_ID.all(session, id=str(access_code_id), managed=managed)
         if device_id is not None:
-            query = query.where(AccessCode.device_id == str(device_id))
+            found = [code for code in found if code.device_id == str(device_id)]
     elif device_id is not None and pin is not None:
-        await device_or_404(session, device_id)
-        query = query.where(AccessCode.device_id == str(device_id), AccessCode.code == pin)
+        seen_device_or_404(session, device_id)
+        found = _BY_PIN.all(session, device_id=str(device_id), pin=pin, managed=managed)
     else:
         raise invalid_request("access_code_id, or device_id and code, are needed")
-    found: Sequence[AccessCode] = (await session.scalars(query)).all()
     if not found:
         raise not_found("access_code", access_code_id)
     return min(found, key=lambda code: (expired(code, now_s), code.starts_at_s or 0, code.created_at_ms))
 
 
-async def code_page(
+def code_page(
     session: AsyncSession, page: Page, query: Select[Any], search: str | None
 ) -> Sequence[AccessCode]:
-    """The rows of a page and one more. `search` is a part of the name or id, or a whole PIN."""
+    """The rows of a page and one more, to look at. `search`: a part of the name or id, or a whole PIN."""
     if search is not None:
         query = query.where(
             or_(
@@ -70,7 +80,7 @@ async def code_page(
                 AccessCode.code == search,
             )
         )
-    return (await session.scalars(page.of(query, AccessCode.created_at_ms, AccessCode.access_code_id))).all()
+    return seen(session, AccessCode, page.of(query, AccessCode.created_at_ms, AccessCode.access_code_id))
 
 
 def page_keys(codes: Sequence[AccessCode]) -> list[tuple[int, str]]:

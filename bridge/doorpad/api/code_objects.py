@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import and_, func, select
+from sqlalchemy import JSON, and_, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
@@ -14,12 +14,12 @@ from doorpad.api.times import instant_us, iso, iso_s
 from doorpad.store import brands, makers
 from doorpad.store.catalogue import CODE_WARNINGS
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
+from doorpad.store.statements import Query, Statement
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
 
 CodeType = Literal["ongoing", "time_bound"]
 
 _NEVER_MS = 2**63 - 1
-_IDS_MAX = 10_000  # bound parameters in one statement; SQLite stops at 32,766
 
 _DISPLAY_STATUS: dict[Status, str] = {
     "unset": "Scheduled",
@@ -27,6 +27,36 @@ _DISPLAY_STATUS: dict[Status, str] = {
     "set": "Active",
     "removing": "Removing",
 }
+
+_IDS = bindparam("ids", type_=JSON)
+_NAMED = select(func.json_each(_IDS).table_valued("value").c.value)
+_SLOTS = Query(
+    Slot,
+    exists().where(
+        AccessCode.access_code_id.in_(_NAMED),
+        AccessCode.device_id == Slot.device_id,
+        AccessCode.slot == Slot.slot,
+    ),
+)
+_ERRORS = Query(
+    CodeError,
+    CodeError.access_code_id.in_(_NAMED),
+    order_by=(CodeError.created_at_ms, CodeError.error_code),
+)
+_DEVICES = Query(
+    Device, Device.device_id.in_(select(AccessCode.device_id).where(AccessCode.access_code_id.in_(_NAMED)))
+)
+_LIVING = and_(AccessCode.device_id == bindparam("device_id"), AccessCode.state == "active")
+_NAMES = Statement(
+    select(AccessCode.name, func.count())
+    .where(_LIVING, AccessCode.name.is_not(None))
+    .group_by(AccessCode.name)
+)
+_WAITING = Statement(
+    select(func.count())
+    .select_from(AccessCode)
+    .where(_LIVING, AccessCode.managed, AccessCode.announced.is_(None))
+)
 
 
 class Appearance(msgspec.Struct):
@@ -94,31 +124,20 @@ class CodeRows(msgspec.Struct):
     beside: brands.Beside
 
 
-async def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
+def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
     """The codes with their devices, slots and errors, in the order given."""
-    slots: dict[str, Slot] = {}
+    ids = [code.access_code_id for code in codes]
+    slots = {(slot.device_id, slot.slot): slot for slot in _SLOTS.all(session, ids=ids)}
     errors: dict[str, list[CodeError]] = {}
-    for start in range(0, len(codes), _IDS_MAX):
-        ids = [code.access_code_id for code in codes[start : start + _IDS_MAX]]
-        found = await session.execute(
-            select(AccessCode.access_code_id, Slot)
-            .join(Slot, and_(Slot.device_id == AccessCode.device_id, Slot.slot == AccessCode.slot))
-            .where(AccessCode.access_code_id.in_(ids))
-        )
-        slots.update((id_, slot) for id_, slot in found)
-        for error in await session.scalars(
-            select(CodeError)
-            .where(CodeError.access_code_id.in_(ids))
-            .order_by(CodeError.created_at_ms, CodeError.error_code)
-        ):
-            errors.setdefault(error.access_code_id, []).append(error)
-    devices = {id_: await session.get_one(Device, id_) for id_ in {code.device_id for code in codes}}
-    beside = {id_: await _beside(session, device) for id_, device in devices.items()}
+    for error in _ERRORS.all(session, ids=ids):
+        errors.setdefault(error.access_code_id, []).append(error)
+    devices = {device.device_id: device for device in _DEVICES.all(session, ids=ids)}
+    beside = {id_: _beside(session, device) for id_, device in devices.items()}
     return [
         CodeRows(
             code=code,
             device=devices[code.device_id],
-            slot=slots.get(code.access_code_id),
+            slot=None if code.slot is None else slots.get((code.device_id, code.slot)),
             errors=errors.get(code.access_code_id, []),
             beside=beside[code.device_id],
         )
@@ -126,20 +145,18 @@ async def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[
     ]
 
 
-async def _beside(session: AsyncSession, device: Device) -> brands.Beside:
+def new_code_rows(session: AsyncSession, code: AccessCode, device: Device) -> CodeRows:
+    """A code that was made just now: nothing but its device and neighbours can be about it."""
+    return CodeRows(code=code, device=device, slot=None, errors=[], beside=_beside(session, device))
+
+
+def _beside(session: AsyncSession, device: Device) -> brands.Beside:
     """Asked for only where a brand's rules look at it."""
     if not brands.of(device).rules:
         return brands.Beside()
-    living = and_(AccessCode.device_id == device.device_id, AccessCode.state == "active")
-    names = await session.execute(
-        select(AccessCode.name, func.count())
-        .where(living, AccessCode.name.is_not(None))
-        .group_by(AccessCode.name)
-    )
-    waiting = await session.scalar(
-        select(func.count()).where(living, AccessCode.managed, AccessCode.announced.is_(None))
-    )
-    return brands.Beside({name: count for name, count in names if name is not None}, waiting or 0)
+    of_device = {"device_id": device.device_id}
+    (waiting,) = _WAITING.run(session, of_device).fetchone()
+    return brands.Beside(dict(_NAMES.run(session, of_device)), waiting)
 
 
 def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObject:

@@ -4,20 +4,27 @@ The functions write the desired state and its event. After the commit the caller
 """
 
 from typing import Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from msgspec import UNSET, UnsetType
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.errors import ApiError, invalid_field
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin
+from doorpad.api.service import seen_device_or_404
 from doorpad.api.times import check_window, ends_at_s, iso_s, starts_at_s
 from doorpad.events.log import record
+from doorpad.store.audit import audit_changed, audit_created
 from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, CodeError, Device
+from doorpad.store.statements import NewRow, Statement
+from doorpad.store.statements import change as write_changes
+
+_CODE = NewRow(AccessCode)
+_NO_ERRORS = Statement(delete(CodeError).where(CodeError.access_code_id == bindparam("id")))
 
 
 class CodeChange(CodeOptions, kw_only=True):
@@ -49,7 +56,7 @@ async def add_code(
     common_code_key: str | None,
     now_ms: int,
 ) -> AccessCode:
-    """A new code, with its event. The PIN is already found to be right and free."""
+    """A new code, with its event; the object is for looking at. The PIN is already found to be right and free."""
     code = AccessCode(
         access_code_id=str(uuid4()),
         device_id=device.device_id,
@@ -63,9 +70,12 @@ async def add_code(
         asked_at_ms=now_ms,
         external_modification_allowed=bool(options.external_modification_allowed()),
         one_time=bool(options.is_one_time_use),
+        state="active",
+        removed_announced=False,
+        taken_off=False,
     )
-    session.add(code)
-    await session.flush()
+    _CODE.add(session, code.__dict__)
+    audit_created(session, code)
     await record(
         session,
         event_id=effect_event_id(code.access_code_id, "access_code.created", 0),
@@ -89,9 +99,15 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
         raise ApiError(
             409, "access_code_is_being_removed", f"access code {code.access_code_id} is being removed"
         )
-    for_keypad = await _change_on_keypad(session, code, change, now_ms)
-    changes = for_keypad + _change_at_hub(code, change)
+    new: dict[str, Any] = {}  # values, by column
+    for_keypad = _changes_on_keypad(session, code, change, new, now_ms)
+    changes = for_keypad + _changes_at_hub(code, change, new)
+    write_changes(session, code, **new)
+    if for_keypad:
+        # The new PIN or window gets another chance, whatever stood in the way of the old one.
+        _NO_ERRORS.run(session, {"id": code.access_code_id})
     if changes:
+        audit_changed(session, code, new)
         await record(
             session,
             event_id=str(uuid4()),
@@ -105,10 +121,10 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
     return bool(for_keypad)
 
 
-async def _change_on_keypad(
-    session: AsyncSession, code: AccessCode, change: CodeChange, now_ms: int
+def _changes_on_keypad(
+    session: AsyncSession, code: AccessCode, change: CodeChange, new: dict[str, Any], now_ms: int
 ) -> list[dict[str, Any]]:
-    """Change PIN and window as asked; returns what changed, without PINs.
+    """What is asked for of PIN and window: the values into `new`, and what changes, without PINs.
 
     Raises:
         ApiError: 400 on PIN or window; 409 if another code holds the PIN.
@@ -129,8 +145,8 @@ async def _change_on_keypad(
         return []
     check_window(starts_s, ends_s, now_ms)
     if pin is not None:
-        check_pin(await session.get_one(Device, code.device_id), pin, chosen=pin != code.code)
-        await check_free(
+        check_pin(seen_device_or_404(session, UUID(code.device_id)), pin, chosen=pin != code.code)
+        check_free(
             session,
             code.device_id,
             pin,
@@ -139,26 +155,31 @@ async def _change_on_keypad(
             now_s=now_ms // 1_000,
             except_id=code.access_code_id,
         )
-    code.code, code.starts_at_s, code.ends_at_s = pin, starts_s, ends_s
-    code.one_time, code.used_at_ms = one_time, None
-    code.announced, code.removed_announced = None, False
-    code.asked_at_ms, code.taken_off = now_ms, False
-    # The new PIN or window gets another chance, whatever stood in the way of the old one.
-    await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))
+    new.update(
+        code=pin,
+        starts_at_s=starts_s,
+        ends_at_s=ends_s,
+        one_time=one_time,
+        used_at_ms=None,
+        announced=None,
+        removed_announced=False,
+        asked_at_ms=now_ms,
+        taken_off=False,
+    )
     return changes
 
 
-def _change_at_hub(code: AccessCode, change: CodeChange) -> list[dict[str, Any]]:
-    """Change what the keypad does not know of; returns what changed."""
+def _changes_at_hub(code: AccessCode, change: CodeChange, new: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is asked for that the keypad does not know of: the values into `new`, and what changes."""
     changes = []
     if change.name is not UNSET and change.name != code.name:
         changes.append(_changed("name", code.name, change.name))
-        code.name = change.name
+        new["name"] = change.name
     allowed = change.external_modification_allowed()
     if allowed is not None and allowed != code.external_modification_allowed:
         before, after = (str(it).lower() for it in (code.external_modification_allowed, allowed))
         changes.append(_changed("is_external_modification_allowed", before, after))
-        code.external_modification_allowed = allowed
+        new["external_modification_allowed"] = allowed
     return changes
 
 

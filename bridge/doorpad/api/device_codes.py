@@ -75,7 +75,7 @@ async def _report_constraints(service: Service, params: ConstraintsParams) -> Re
 async def _pull_backup(service: Service, params: PullParams) -> Reply:
     """No device keeps backup codes yet; the answer is the one of an empty pool."""
     async with service.database.read() as session:
-        code = await find_code(
+        code = find_code(
             session,
             managed=True,
             access_code_id=params.access_code_id,

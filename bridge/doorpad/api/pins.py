@@ -4,16 +4,26 @@ import secrets
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import ApiError, duplicate, invalid_field
 from doorpad.store import brands
 from doorpad.store.schema import AccessCode, Device
+from doorpad.store.statements import Query
 
 PIN_MIN, PIN_MAX = 4, 12  # digits, until the keypad has told its own bounds
 _GENERATED_DIGITS = 6  # a million PINs: with the keypad's lockout, years of trying
 _TRIES_MAX = 1_000
+
+_HOLDERS = Query(
+    AccessCode,
+    AccessCode.device_id == bindparam("device_id"),
+    AccessCode.code == bindparam("pin"),
+    AccessCode.state != "deleted",
+    or_(AccessCode.used_at_ms.is_(None), AccessCode.slot.is_not(None)),
+    order_by=(AccessCode.created_at_ms, AccessCode.access_code_id),
+)
 
 
 def lengths(device: Device) -> list[int]:
@@ -46,7 +56,7 @@ def check_pin(device: Device, pin: str, *, chosen: bool = True) -> None:
         raise invalid_field("code", f"must have {in_words(allowed)} digits on this device")
 
 
-async def check_free(
+def check_free(
     session: AsyncSession,
     device_id: str,
     pin: str,
@@ -61,16 +71,7 @@ async def check_free(
     A code in `removing` still holds its PIN: the keypad may not know of the removal yet. One that was for one
     time holds it until it is off the keypad.
     """
-    holders = await session.scalars(
-        select(AccessCode)
-        .where(
-            AccessCode.device_id == device_id,
-            AccessCode.code == pin,
-            AccessCode.state != "deleted",
-            or_(AccessCode.used_at_ms.is_(None), AccessCode.slot.is_not(None)),
-        )
-        .order_by(AccessCode.created_at_ms, AccessCode.access_code_id)
-    )
+    holders = _HOLDERS.all(session, device_id=device_id, pin=pin)
     starts_s = now_s if starts_s is None else max(starts_s, now_s)
     for holder in holders:
         begins_before_end = ends_s is None or holder.starts_at_s is None or holder.starts_at_s < ends_s

@@ -6,12 +6,14 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import not_found
 from doorpad.events.log import EventFeed
 from doorpad.store.database import Database
 from doorpad.store.schema import Device
+from doorpad.store.statements import Query
 
 P = TypeVar("P", bound=msgspec.Struct)
 Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -80,10 +82,20 @@ class Operation(Generic[P]):
 
 AnyOperation = Operation[Any]
 
+_DEVICE = Query(Device, Device.device_id == bindparam("device_id"))
+
 
 async def device_or_404(session: AsyncSession, device_id: UUID, *, managed: bool = True) -> Device:
     """The device, which is managed unless told otherwise. Raises ApiError 404 device_not_found."""
     device = await session.get(Device, str(device_id))
     if device is None or device.managed != managed:
+        raise not_found("device", device_id)
+    return device
+
+
+def seen_device_or_404(session: AsyncSession, device_id: UUID) -> Device:
+    """A managed device to look at and not to change. Raises ApiError 404 device_not_found."""
+    device = _DEVICE.first(session, device_id=str(device_id))
+    if device is None or not device.managed:
         raise not_found("device", device_id)
     return device

@@ -49,7 +49,7 @@ async def _enter_code(service: Service, params: EntryParams) -> Reply:
             finished="success",
         )
         await session.flush()
-        return {"action_attempt": await attempt_object(session, hub, attempt, now_ms)}
+        return {"action_attempt": attempt_object(session, hub, attempt, now_ms)}
 
 
 async def _create_unmanaged(service: Service, params: CreateUnmanagedParams) -> Reply:
@@ -63,7 +63,7 @@ async def _create_unmanaged(service: Service, params: CreateUnmanagedParams) -> 
     device_id = await simulated(service, params.device_id)
     async with service.database.read() as session:
         now_s = service.now_ms() // 1_000
-        await check_free(session, device_id, params.code, None, None, now_s=now_s)
+        check_free(session, device_id, params.code, None, None, now_s=now_s)
     with service.feed.subscribe() as events:  # before the keys, so that the code cannot be missed
         await with_hands(device_id, service.bench.program_code(device_id, params.code))
         if not await _may_appear(service, params.device_id):
@@ -87,7 +87,7 @@ async def _appeared(
             code = await session.get(AccessCode, event.access_code_id)
             if code is not None and code.code == params.code:
                 code.name = params.name
-                (rows,) = await code_rows(session, [code])
+                (rows,) = code_rows(session, [code])
                 return unmanaged_access_code_object(hub, rows, service.now_ms())
     raise AssertionError("a subscription has no end")
 

@@ -24,10 +24,11 @@ from doorpad.api.service import (
     Operation,
     Reply,
     Service,
-    device_or_404,
+    seen_device_or_404,
 )
 from doorpad.api.waiting import watching
 from doorpad.store.schema import AccessCode
+from doorpad.store.statements import one_view
 
 _LIST_DEFAULT = 300_000
 
@@ -69,15 +70,16 @@ class DeleteUnmanagedParams(msgspec.Struct, kw_only=True):
 async def _get(service: Service, params: GetParams) -> Reply:
     hub = await service.database.hub()
     async with service.database.read() as session:
-        code = await find_code(
-            session,
-            managed=False,
-            access_code_id=params.access_code_id,
-            device_id=params.device_id,
-            pin=params.code,
-            now_s=service.now_ms() // 1_000,
-        )
-        (rows,) = await code_rows(session, [code])
+        with one_view(session):
+            code = find_code(
+                session,
+                managed=False,
+                access_code_id=params.access_code_id,
+                device_id=params.device_id,
+                pin=params.code,
+                now_s=service.now_ms() // 1_000,
+            )
+            (rows,) = code_rows(session, [code])
     return {"access_code": unmanaged_access_code_object(hub, rows, service.now_ms())}
 
 
@@ -85,10 +87,11 @@ async def _list(service: Service, params: ListParams) -> Reply:
     wanted = page(params, limit=params.limit, cursor=params.page_cursor, default=_LIST_DEFAULT)
     hub, now_ms = await service.database.hub(), service.now_ms()
     async with service.database.read() as session:
-        device = await device_or_404(session, params.device_id)
+        device = seen_device_or_404(session, params.device_id)
         query = visible(managed=False).where(AccessCode.device_id == device.device_id)
-        codes = await code_page(session, wanted, query, params.search)
-        rows = await code_rows(session, codes[: wanted.limit])
+        with one_view(session):
+            codes = code_page(session, wanted, query, params.search)
+            rows = code_rows(session, codes[: wanted.limit])
     return {
         "access_codes": [unmanaged_access_code_object(hub, it, now_ms) for it in rows],
         "pagination": wanted.pagination(page_keys(codes)),

@@ -33,7 +33,7 @@ class Watch:
     async def _is_pending(self, attempt: ActionAttempt) -> bool:
         hub = await self._service.database.hub()
         async with self._service.database.read() as session:
-            shown = await attempt_object(session, hub, attempt, self._service.now_ms())
+            shown = attempt_object(session, hub, attempt, self._service.now_ms())
         return shown.status == "pending"
 
 

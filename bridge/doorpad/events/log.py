@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import exists, func, literal, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.types import OWN
 from doorpad.store.database import Database
 from doorpad.store.schema import Delivery, Event, Webhook
+from doorpad.store.statements import NewRow, Query
 
 _RECORDED = "doorpad_recorded"  # where a session keeps the events of its transaction
+
+_EVENT = NewRow(Event, once=Event.event_id, gives=Event.seq)
+_WEBHOOKS = Query(Webhook, Webhook.disabled_at_ms.is_(None))
+_DELIVERY = NewRow(Delivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +66,23 @@ async def record(
         created_at_ms=time.time_ns() // 1_000_000 if created_at_ms is None else created_at_ms,
         payload=payload,
     )
-    inserted = await session.scalar(
-        insert(Event)
-        .values({name: getattr(event, name) for name in LoggedEvent.__slots__})
-        .on_conflict_do_nothing(index_elements=[Event.event_id])
-        .returning(Event.seq)
-    )
-    if inserted is None:
+    seq = _EVENT.add(session, {name: getattr(event, name) for name in LoggedEvent.__slots__})
+    if seq is None:
         return False
-    await _put_in_outbox(session, inserted, event)
+    # For every webhook that wants it, in its transaction: none is lost between log and delivery.
+    wanted_as = (event_type,) if event_type in OWN else ("*", event_type)
+    for webhook in _WEBHOOKS.all(session):
+        if not set(wanted_as).isdisjoint(webhook.event_types):
+            delivery = {
+                "webhook_id": webhook.webhook_id,
+                "seq": seq,
+                "device_id": device_id,
+                "attempts": 0,
+                "next_at_ms": event.created_at_ms,
+            }
+            _DELIVERY.add(session, delivery)
     session.info.setdefault(_RECORDED, []).append(event)
     return True
-
-
-async def _put_in_outbox(session: AsyncSession, seq: int, event: LoggedEvent) -> None:
-    """For every webhook that wants the event, in its transaction: none is lost between log and delivery."""
-    named = func.json_each(Webhook.event_types).table_valued("value")
-    wanted_as = (event.event_type,) if event.event_type in OWN else ("*", event.event_type)
-    wanting = select(
-        Webhook.webhook_id, literal(seq), literal(event.device_id), literal(0), literal(event.created_at_ms)
-    ).where(
-        Webhook.disabled_at_ms.is_(None),
-        exists(select(1).select_from(named).where(named.c.value.in_(wanted_as))),
-    )
-    columns = ["webhook_id", "seq", "device_id", "attempts", "next_at_ms"]
-    await session.execute(insert(Delivery).from_select(columns, wanting))
 
 
 class Subscription:

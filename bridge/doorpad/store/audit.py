@@ -4,7 +4,7 @@ It tells the names of the fields that changed and never their values: there are 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from doorpad.errors import DoorpadError
 from doorpad.store.schema import AccessCode, ActionAttempt, AuditEntry, Base, Device, Hub, Webhook
+from doorpad.store.statements import NewRow
 
 Did = Literal["created", "changed", "deleted"]
 
@@ -28,6 +29,9 @@ _ID_OF: dict[type[Base], tuple[str, str]] = {
     Hub: ("connected_account", "connected_account_id"),
     Webhook: ("webhook", "webhook_id"),
 }
+
+_ACTOR = "actor"  # where a session keeps who asked for its changes
+_ENTRY = NewRow(AuditEntry, gives=AuditEntry.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,31 @@ acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 def audit(session: AsyncSession) -> None:
     """Log what the session will change in the name of the present actor, if there is one."""
+    session.info[_ACTOR] = acting.get()
+
+
+@event.listens_for(Session, "before_flush")
+def _log(flushing: Session, _context: Any, _objects: Any) -> None:
+    actor = flushing.info.get(_ACTOR)
+    if actor is not None:
+        flushing.add_all([AuditEntry(**entry) for entry in _entries(flushing, actor)])
+
+
+def audit_created(session: AsyncSession, subject: Base) -> None:
+    """Log an object that a statement, and not the session, has written."""
     actor = acting.get()
     if actor is not None:
+        kind, id_name = _ID_OF[type(subject)]
+        _ENTRY.add(session, _entry(actor, "created", kind, getattr(subject, id_name), []))
 
-        def log(flushing: Session, _context: Any, _objects: Any) -> None:
-            flushing.add_all(list(_entries(flushing, actor)))
 
-        event.listen(session.sync_session, "before_flush", log)
+def audit_changed(session: AsyncSession, subject: Base, fields: Collection[str]) -> None:
+    """Log that a statement, and not the session, has changed these fields of an object."""
+    actor = acting.get()
+    if actor is not None and fields:
+        kind, id_name = _ID_OF[type(subject)]
+        in_order = [it.key for it in subject.__table__.columns if it.key in fields]
+        _ENTRY.add(session, _entry(actor, "changed", kind, getattr(subject, id_name), in_order))
 
 
 def read_entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -78,7 +100,7 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
         raise NoAuditLog(path, str(error)) from error
 
 
-def _entries(session: Session, actor: Actor) -> Iterator[AuditEntry]:
+def _entries(session: Session, actor: Actor) -> Iterator[dict[str, Any]]:
     changes: tuple[tuple[Did, Any], ...] = (
         ("created", session.new),
         ("changed", session.dirty),
@@ -90,19 +112,21 @@ def _entries(session: Session, actor: Actor) -> Iterator[AuditEntry]:
             fields = _changed(subject) if did == "changed" else []
             if not kind or (did == "changed" and not fields):
                 continue
-            if isinstance(subject, ActionAttempt) and subject.access_code_id is not None:
-                continue  # its code's entry says it
-            yield AuditEntry(
-                at_ms=actor.at_ms,
-                key_id=actor.key_id,
-                key_name=actor.key_name,
-                request_id=actor.request_id,
-                path=actor.path,
-                did=did,
-                subject=kind,
-                subject_id=getattr(subject, id_name),
-                fields=fields,
-            )
+            yield _entry(actor, did, kind, getattr(subject, id_name), fields)
+
+
+def _entry(actor: Actor, did: Did, subject: str, subject_id: str, fields: list[str]) -> dict[str, Any]:
+    return {
+        "at_ms": actor.at_ms,
+        "key_id": actor.key_id,
+        "key_name": actor.key_name,
+        "request_id": actor.request_id,
+        "path": actor.path,
+        "did": did,
+        "subject": subject,
+        "subject_id": subject_id,
+        "fields": fields,
+    }
 
 
 def _changed(subject: Base) -> list[str]:

@@ -7,13 +7,15 @@ durable. None is told that it is done before that, and one that fails takes back
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.store.statements import use
 
 _MEMBERS_MAX = 256  # of a group: bounds how long its first one waits for the last
 
@@ -30,8 +32,9 @@ class WriteLost(DoorpadError):
 class _Group:
     """One transaction. `settled`: when it is on disk, or why it is not."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, raw: sqlite3.Connection) -> None:
         self.connection = connection
+        self.raw = raw
         self.written: list[AsyncSession] = []
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Nobody may be left to ask: each of its members can have been cancelled.
@@ -54,7 +57,7 @@ class Commits:
         self._engine = engine
         self._waiting: deque[_Writer] = deque()
         self._work: asyncio.Task[None] | None = None
-        # Called with each writer's session after its commit, in the order of the writers.
+        # Called with the session of each writer that changed a row, after its commit, in the order of the writers.
         self.after_commit: list[Callable[[AsyncSession], None]] = []
 
     @contextlib.asynccontextmanager
@@ -71,14 +74,19 @@ class Commits:
             self._work = asyncio.create_task(self._serve(), name="doorpad-commits")
         try:
             group = await writer.turn
-            async with (
-                AsyncSession(
+            # The writer's own savepoint, for statements that go past the session; the session makes one inside it
+            # when it has something to do.
+            rows_before = group.raw.total_changes
+            with _savepoint(group.raw):
+                async with AsyncSession(
                     group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-                ) as session,
-                session.begin(),
-            ):
-                yield session
-            group.written.append(session)
+                ) as session:
+                    use(session, group.raw)
+                    yield session
+                    if session.in_transaction():
+                        await session.commit()
+            if group.raw.total_changes != rows_before:
+                group.written.append(session)
         finally:
             writer.done.set_result(None)
         await asyncio.shield(group.settled)
@@ -102,7 +110,8 @@ class Commits:
     async def _serve_group(self) -> None:
         async with self._engine.connect() as connection:
             transaction = await connection.begin()
-            group = _Group(connection)
+            raw: Any = await connection.get_raw_connection()
+            group = _Group(connection, raw.dbapi_connection)
             members, is_open = 0, True
             # Without its transaction a savepoint would be one of its own, and be committed alone.
             while self._waiting and members < _MEMBERS_MAX and is_open:
@@ -111,7 +120,8 @@ class Commits:
                     writer.turn.set_result(group)
                     await writer.done
                     members += 1
-                    is_open = await _is_open(connection)
+                    # SQLite ends it by itself when the disk is full, for example.
+                    is_open = group.raw.in_transaction
             try:
                 if not is_open:
                     raise WriteLost
@@ -131,7 +141,16 @@ class Commits:
         return taken
 
 
-async def _is_open(connection: AsyncConnection) -> bool:
-    """Whether the transaction is still there: SQLite ends it by itself when the disk is full, for example."""
-    raw: Any = await connection.get_raw_connection()
-    return bool(raw.dbapi_connection.in_transaction)
+@contextlib.contextmanager
+def _savepoint(raw: sqlite3.Connection) -> Iterator[None]:
+    """Keep what is done in the block, or take back all of it if the block raises."""
+    raw.execute("SAVEPOINT writer")
+    try:
+        yield
+    except BaseException:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK TO writer")
+            raw.execute("RELEASE writer")
+        raise
+    if raw.in_transaction:
+        raw.execute("RELEASE writer")

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ from doorpad.errors import DoorpadError, NextStep
 from doorpad.store.audit import audit
 from doorpad.store.commits import Commits
 from doorpad.store.schema import Hub
-from doorpad.store.sqlite import open_engine
+from doorpad.store.sqlite import open_connection, open_engine
+from doorpad.store.statements import use
 
 FILE_NAME = "doorpad.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -63,11 +65,19 @@ class DatabaseDamaged(DoorpadError):
 class Database:
     """An open data folder. `open()` makes one; `close()` gives the folder back."""
 
-    def __init__(self, data_dir: Path, lock_fd: int, engine: AsyncEngine, commits: Commits) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        lock_fd: int,
+        engine: AsyncEngine,
+        commits: Commits,
+        looking: sqlite3.Connection,
+    ) -> None:
         self.data_dir = data_dir
         self._lock_fd = lock_fd
         self._engine = engine
         self._commits = commits
+        self._looking = looking  # for statements that go past a session that reads
         self._hub: Hub | None = None
 
     @classmethod
@@ -96,7 +106,7 @@ class Database:
             await _check(engine, path)
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
-            database = cls(data_dir, lock_fd, engine, Commits(writing))
+            database = cls(data_dir, lock_fd, engine, Commits(writing), open_connection(path))
             await database._create_hub()
             undo.pop_all()
         return database
@@ -105,6 +115,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent view of the last commit."""
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            use(session, self._looking)
             yield session
 
     @contextlib.asynccontextmanager
@@ -116,7 +127,7 @@ class Database:
 
     @property
     def after_commit(self) -> list[Callable[[AsyncSession], None]]:
-        """Called with the session of each writer after its commit, in the order of the writers."""
+        """Called with the session of each writer that changed a row after its commit, in the order of writers."""
         return self._commits.after_commit
 
     async def hub(self) -> Hub:
@@ -129,6 +140,7 @@ class Database:
     async def close(self) -> None:
         """Close the database, then give the folder to the next process."""
         await self._commits.close()
+        self._looking.close()
         await self._engine.dispose()
         os.close(self._lock_fd)
 

@@ -68,15 +68,8 @@ def open_engine(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # Python's driver would otherwise begin when it sees fit
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        _configure(connection)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -86,3 +79,21 @@ def open_engine(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
             connection.exec_driver_sql("BEGIN")
 
     return engine, engine.execution_options(**{_IMMEDIATE: True})
+
+
+def open_connection(path: Path) -> sqlite3.Connection:
+    """A connection without an engine, set up as theirs are, on a file that an engine has opened before."""
+    connection = sqlite3.connect(path, check_same_thread=False, cached_statements=_STATEMENTS_KEPT)
+    _configure(connection)
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None  # Python's driver would otherwise begin when it sees fit
+    for pragma in (
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,174 @@
+"""Statements of the paths that a client waits for most: compiled once, and run on SQLite's own connection.
+
+To build a statement, look it up among the compiled ones and make tracked objects of its rows costs an ORM 0.3 to
+0.6 ms; SQLite itself needs some 10 µs. A write that takes ten statements would spend all its time there. These are
+written with the same models, run in the transaction of the session that they are given, and are for SQLite alone.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from doorpad.store.schema import Base
+from doorpad.store.sqlite import Dialect
+
+M = TypeVar("M", bound=Base)
+
+_DIALECT = Dialect()
+_RAW = "raw connection"
+_CHANGED = "changed_"  # before the name of a parameter that is a new value
+
+
+class Statement:
+    """One statement. Its parameters are the bindparam() in it, or the columns of an insert.
+
+    Args:
+        of_one_request: it has all its values in it already, of which some may be lists.
+    """
+
+    def __init__(self, statement: ClauseElement, *, of_one_request: bool = False) -> None:
+        options = {"render_postcompile": of_one_request}
+        compiled = statement.compile(dialect=_DIALECT, compile_kwargs=options)
+        assert isinstance(compiled, SQLCompiler)
+        self._sql = str(compiled)
+        self._names: Sequence[str] = compiled.positiontup or ()
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._processors: dict[str, Any] = dict(compiled._bind_processors)
+
+    def run(self, session: AsyncSession, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        """Run it in the transaction of the session; a parameter that is left out is NULL."""
+        raw: sqlite3.Connection = session.info[_RAW]
+        return raw.execute(self._sql, [self._value(name, values) for name in self._names])
+
+    def _value(self, name: str, values: Mapping[str, Any]) -> Any:
+        value = values.get(name, self._fixed.get(name))
+        process = self._processors.get(name)
+        return value if process is None else process(value)
+
+
+class Query(Generic[M]):
+    """A select of whole rows of one model. They are for looking at: to set their attributes raises."""
+
+    def __init__(
+        self,
+        model: type[M],
+        *conditions: ColumnElement[bool],
+        order_by: Sequence[InstrumentedAttribute[Any]] = (),
+    ) -> None:
+        self._statement = Statement(select(model).where(*conditions).order_by(*order_by))
+        self._object = _maker(model)
+
+    def all(self, session: AsyncSession, **values: Any) -> list[M]:
+        return [self._object(row) for row in self._statement.run(session, values)]
+
+    def first(self, session: AsyncSession, **values: Any) -> M | None:
+        row = self._statement.run(session, values).fetchone()
+        return None if row is None else self._object(row)
+
+
+def seen(session: AsyncSession, model: type[M], statement: Select[Any]) -> list[M]:
+    """The rows of a select that is made for one request, as those of a Query."""
+    return [_maker(model)(row) for row in Statement(statement, of_one_request=True).run(session, {})]
+
+
+@cache
+def _maker(model: type[M]) -> Callable[[Sequence[Any]], M]:
+    """What makes an object of a row, without the ORM's state that would track its changes."""
+    columns = model.__table__.columns
+    names = [column.key for column in columns]
+    processors = (column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None) for column in columns)
+    processed = [(at, process) for at, process in enumerate(processors) if process is not None]
+
+    def make(row: Sequence[Any]) -> M:
+        shown = list(row)
+        for at, process in processed:
+            shown[at] = process(shown[at])
+        made = model.__new__(model)
+        made.__dict__.update(zip(names, shown, strict=True))
+        return made
+
+    return make
+
+
+class NewRow:
+    """An insert of one row.
+
+    Args:
+        once: the column by which a row that is there already is recognised; it is then left as it is.
+        gives: the column of which the value is told.
+    """
+
+    def __init__(
+        self,
+        model: type[Base],
+        *,
+        once: InstrumentedAttribute[Any] | None = None,
+        gives: InstrumentedAttribute[Any] | None = None,
+    ) -> None:
+        columns = [
+            column.key
+            for column in model.__table__.columns
+            if gives is None or column is not gives.expression
+        ]
+        if once is None:
+            statement: Any = insert(model)
+        else:
+            statement = sqlite_insert(model).on_conflict_do_nothing(index_elements=[once])
+        statement = statement.values(dict.fromkeys(columns, None))
+        self._statement = Statement(statement if gives is None else statement.returning(gives))
+
+    def add(self, session: AsyncSession, row: Mapping[str, Any]) -> Any:
+        """Insert the row; columns that it does not name are NULL.
+
+        Returns:
+            The value asked for, None if there is none or the row was there already.
+        """
+        added = self._statement.run(session, row).fetchone()
+        return None if added is None else added[0]
+
+
+def change(session: AsyncSession, row: Base, **values: Any) -> None:
+    """Write these columns of a row, and show them in its object. Nothing is done if there are none."""
+    if values:
+        table = row.__table__
+        key = {column.key: getattr(row, column.key) for column in table.primary_key}
+        renamed = {_CHANGED + name: value for name, value in values.items()}
+        _change(type(row), tuple(values)).run(session, key | renamed)
+        row.__dict__.update(values)
+
+
+@cache
+def _change(model: type[Base], names: tuple[str, ...]) -> Statement:
+    keys = model.__table__.primary_key
+    statement = update(model).where(*(column == bindparam(column.key) for column in keys))
+    columns = model.__table__.columns
+    return Statement(
+        statement.values({name: bindparam(_CHANGED + name, type_=columns[name].type) for name in names})
+    )
+
+
+@contextlib.contextmanager
+def one_view(session: AsyncSession) -> Iterator[None]:
+    """The statements of the block see the same commit. It may not wait for anything."""
+    raw: sqlite3.Connection = session.info[_RAW]
+    if raw.in_transaction:
+        yield
+        return
+    raw.execute("BEGIN")
+    try:
+        yield
+    finally:
+        raw.execute("COMMIT")
+
+
+def use(session: AsyncSession, raw: sqlite3.Connection) -> None:
+    """Let the statements of a session run on this connection. A session that writes is in its transaction."""
+    session.info[_RAW] = raw
