@@ -4,9 +4,14 @@ The catalogue is the parameter: a row without a scenario fails, and so does a sc
 """
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
 import secrets
+import threading
 import time
+import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +27,7 @@ from doorpad.link.operations import SlotWrite
 from doorpad.store.brands import PROFILES
 from doorpad.store.catalogue import CODE_WARNINGS, DEVICE_WARNINGS, ERRORS, Condition
 from doorpad.store.profile_names import ProfileName
-from doorpad_link import identity
+from doorpad_link import cbor, frame, handshake, identity
 from doorpad_link.messages import MANAGED
 from hil_world import WAIT_S, Bench, Keypad, World, running
 from seam import Seam, SeamHttpApiError
@@ -574,6 +579,51 @@ def on_the_account(row: Row) -> None:
     row.goes(account)
 
 
+class Impostor:
+    """Somebody who sits on the cable in the keypad's place, and knows everything about it but the key itself."""
+
+    def __init__(self, serial: str, key_id: bytes) -> None:
+        self._about = [1, secrets.token_bytes(16), bytes.fromhex(serial), secrets.token_bytes(8), key_id]
+        self._hub, self._port = pty.openpty()
+        tty.setraw(self._port)
+        self.name = os.ttyname(self._port)
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        splitter = frame.Splitter()
+        with contextlib.suppress(OSError):  # that is how it ends
+            while True:
+                for header, _ in splitter.feed(os.read(self._hub, 4096)):
+                    if header.kind == frame.HELLO:
+                        body = cbor.encode([*self._about, secrets.token_bytes(16)])
+                        answer = frame.Header(frame.HELLO_R, 0, 0, True)
+                        os.write(self._hub, frame.pack(answer, body))
+
+    def leave(self) -> None:
+        os.close(self._port)
+        os.close(self._hub)
+        self._thread.join()
+
+
+def impostor(row: Row) -> None:
+    world = row.still
+    door = Door(world, world.keypads[1])
+    key = keyring.load(world.data / "keys", door.keypad.serial)
+    config = world.config.read_text()
+    assert world.bridge.stop() == 0
+    somebody = Impostor(door.keypad.serial, handshake.key_id(key.psk))
+    world.config.write_text(config.replace(str(door.keypad.link), somebody.name))
+    world.bridge = world.launch()
+    world.seam = Seam(api_key=world.api_key, endpoint=world.bridge.ready()["endpoint"])
+    row.appears(door.of_device)
+    assert world.bridge.stop() == 0
+    somebody.leave()
+    world.config.write_text(config)
+    world.start_bridge()
+    row.goes(door.of_device)
+
+
 @dataclass(frozen=True)
 class Disabled(SlotWrite):
     """As another hub writes a code that it does not want to open for now."""
@@ -679,6 +729,7 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
     ("august_lock_missing_bridge", False): never_seen,
     ("salto_ks_subscription_limit_exceeded", False): on_the_account,
     ("device_communication_degraded", True): clock_ahead,
+    ("invalid_credentials", False): impostor,
     ("ultraloq_access_code_disabled", True): disabled_by_another_hub,
     ("schlage_detected_duplicate", True): pin_of_the_master("schlage"),
     ("schlage_creation_outage", True): refused_by_flash("schlage", 1),
@@ -688,7 +739,6 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
 WITHOUT_CAUSE = {
     ("empty_backup_access_code_pool", False),
     ("auxiliary_heat_running", False),
-    ("invalid_credentials", False),
     ("management_transferred", True),
     ("igloo_algopin_must_be_used_within_24_hours", True),
     ("partial_backup_access_code_pool", True),
