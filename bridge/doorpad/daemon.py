@@ -20,12 +20,12 @@ from doorpad.errors import BenchUnavailable
 from doorpad.events.delivery import Deliverer
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Poster
-from doorpad.link.connection import LinkStatistics
-from doorpad.link.operations import KeypadStatistics
+from doorpad.link.statistics import KeypadStatistics, LinkStatistics
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import LinkState
 from doorpad.sync.hub import Hub
+from doorpad.sync.lines import Lines
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -79,10 +79,14 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         feed = EventFeed(database)
         await undo.enter_async_context(_forward_events(feed, tell))
 
+        lines = Lines((device_id_for(keypad.serial) for keypad in config.keypads), _now_ms)
+
         def on_link(device_id: str, state: LinkState) -> None:
+            lines.link(device_id, state)
             tell({"type": "link", "device_id": device_id, "state": state})
 
         def on_statistics(device_id: str, hub: LinkStatistics, keypad: KeypadStatistics) -> None:
+            lines.count(device_id, hub, keypad)
             tell({"type": "statistics", "device_id": device_id, "hub": asdict(hub), "keypad": asdict(keypad)})
 
         hub = Hub(
@@ -108,6 +112,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             feed=feed,
             private_webhooks=config.private_webhooks,
             errors_vocabulary=config.errors_vocabulary,
+            lines=lines.shown,
         )
         poster = Poster(private_allowed=config.private_webhooks)
         undo.push_async_callback(poster.close)

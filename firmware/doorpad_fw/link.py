@@ -57,6 +57,8 @@ class Link:
                 session.forged,
                 gc.mem_free(),
                 self._line.overruns,
+                session.repeated,
+                session.sessions,
             ]
         if op == messages.OP_HOSTS:
             hosts = enumerate(self._identity.hosts)

@@ -82,6 +82,8 @@ class DeviceSession:
         self._inner = bytearray(frame.MTU_BYTES)
         self._hint_counter = 0
         self.forged = 0  # intact frames whose tag or proof was wrong
+        self.repeated = 0  # requests that were done before
+        self.sessions = 0
         self.intact = 0  # frames that came whole
         self.opened = 0  # requests among them that the session's key opened
 
@@ -184,6 +186,7 @@ class DeviceSession:
         self._keys = keys
         self._maker = maker
         self._auth = body
+        self.sessions += 1
         self._newest = 0
         self._seen = 0
         self._answered = [-1] * WINDOW
@@ -202,6 +205,7 @@ class DeviceSession:
         age = self._newest - header.counter
         if age >= 0 and (age >= _REPLAY_BITS or self._seen >> age & 1):
             place = header.counter % WINDOW
+            self.repeated += 1
             return self._answers[place] if self._answered[place] == header.counter else b""
         request = cbor.decode_list(body, 2)
         op = 0

@@ -127,6 +127,7 @@ class HostSession:
     ) -> None:
         self.state = IDLE
         self.retransmits = 0
+        self.forged = 0  # intact frames of this session that its key did not open
         self._host_id = host_id
         self._key_of = key_of
         self._random_bytes = random_bytes
@@ -430,4 +431,7 @@ class HostSession:
         if self._keys is None or header.session != self._keys.session:
             return None
         body = self._keys.open(header, sealed)
-        return None if body is None else cbor.decode_list(body)
+        if body is None:
+            self.forged += 1
+            return None
+        return cbor.decode_list(body)

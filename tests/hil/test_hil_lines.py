@@ -1,10 +1,12 @@
 """Serial lines with a speed and its limits, as an installer wires them, with the bridge as it runs on a hub."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
-from hil_world import World, running
+from hil_world import Message, World, running
 
 
 def test_line_that_may_be_faster_is_raised_also_by_a_bridge_that_finds_it_raised(tmp_path: Path) -> None:
@@ -25,8 +27,14 @@ def test_line_that_may_be_faster_is_raised_also_by_a_bridge_that_finds_it_raised
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A keypad on one pair of wires: nothing comes unasked, so the bridge asks often."""
     folder = tmp_path_factory.mktemp("pair")
-    with running(folder, "--baud", "115200", "--half-duplex", timing="poll_s = 0.2") as world:
+    timing = "poll_s = 0.2\nstatistics_s = 0.2"
+    with running(folder, "--baud", "115200", "--half-duplex", timing=timing) as world:
         yield world
+
+
+def tells_of_bad_wires(statistics: Message) -> bool:
+    hub, keypad = statistics["hub"], statistics["keypad"]
+    return bool(hub["noise"] and hub["retransmits"] and keypad["noise"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +53,18 @@ def test_codes_and_events_pass_over_one_pair_of_wires(pair: World, faults: dict[
         pair.bridge.event("access_code.deleted", code)
         assert not bench.opens(pin)
         assert bench.opens(other)
+        counted = pair.bridge.message(
+            lambda it: it["type"] == "statistics" and (not faults or tells_of_bad_wires(it))
+        )
         harm = bench.ask(faults={})["harm"]
+    with urlopen(f"{pair.endpoint}/health") as reply:
+        [line] = json.load(reply)["keypads"]
+    assert (line["device_id"], line["link"]) == (pair.device_id, "online")
+    for end in ("hub", "keypad"):  # what was told before, or more
+        assert line[end].keys() == counted[end].keys()
+        assert line[end]["noise"] >= counted[end]["noise"]
+    assert line["hub"]["baud"] == 115_200 and 0 < line["hub"]["line_use"] < 1
+    assert line["hub"]["forged"] == line["keypad"]["forged"] == line["keypad"]["overruns"] == 0
     unlocked = [event for event in pair.events(event_type="lock.unlocked") if event.access_code_id == code]
     assert len(unlocked) == 1
     assert bool(harm) == bool(faults), "the wires were not as bad as they were asked to be"

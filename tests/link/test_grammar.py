@@ -113,7 +113,7 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
     "statistics-request": ([50, None], [((0,), 51)]),
-    "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0]], [((1,), 1), ((2, 3), -1), ((2, 5), None)]),
+    "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0, 3, 1]], [((1,), 1), ((2, 3), -1), ((2, 7), None)]),
     "speed-request": ([19, [921_600]], [((1,), 921_600), ((1, 0), None)]),
     "speed-reply": ([19, 0, None], [((1,), 1), ((2,), 921_600)]),
     "crashes-request": ([51, [0]], [((1,), None), ((1, 0), -1)]),

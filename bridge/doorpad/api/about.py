@@ -1,6 +1,7 @@
 """What may be read without a key: the API's own description, and whether it is well."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import text
@@ -13,7 +14,9 @@ from doorpad.api.service import AnyOperation
 from doorpad.store.database import Database
 
 
-def routes(operations: Sequence[AnyOperation], database: Database) -> dict[str, Route]:
+def routes(
+    operations: Sequence[AnyOperation], database: Database, lines: Callable[[], list[dict[str, Any]]]
+) -> dict[str, Route]:
     """The public paths. Document and page are made once: they are the same for everybody."""
     described = openapi.document(operations)
     document = msgspec.json.encode(described)
@@ -26,13 +29,13 @@ def routes(operations: Sequence[AnyOperation], database: Database) -> dict[str, 
         return page
 
     async def show_health(_asked: Asked) -> bytes:
-        """Whether the database answers. Of a keypad that does not, the device tells."""
+        """Whether the database answers, and what both ends of each line count. Why one is away, its device tells."""
         try:
             async with database.read() as session:
                 await session.execute(text("SELECT 1 FROM hub"))
         except SQLAlchemyError:
             raise unavailable("the database does not answer") from None
-        return msgspec.json.encode({"ok": True})
+        return msgspec.json.encode({"ok": True, "keypads": lines()})
 
     return {
         "/openapi.json": Route(("GET",), show_document, public=True),

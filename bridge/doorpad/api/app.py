@@ -68,6 +68,7 @@ def create_app(
     feed: EventFeed,
     private_webhooks: bool = False,
     errors_vocabulary: Vocabulary = "2025",
+    lines: Callable[[], list[dict[str, Any]]] = list,
 ) -> Gate:
     """The API as an ASGI application.
 
@@ -76,6 +77,7 @@ def create_app(
         feed: of the same database; tells when a code typed at a keypad has been read back.
         private_webhooks: whether a webhook may be at an address that is not public.
         errors_vocabulary: the names of errors and warnings in all replies.
+        lines: how the line of each keypad is doing, for /health (sync/lines.py).
     """
     service = Service(
         database=database,
@@ -95,7 +97,7 @@ def create_app(
         )
         for operation in OPERATIONS
     }
-    return Gate(routes | about.routes(OPERATIONS, database), keys, now_ms)
+    return Gate(routes | about.routes(OPERATIONS, database, lines), keys, now_ms)
 
 
 def _answer(

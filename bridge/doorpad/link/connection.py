@@ -4,7 +4,6 @@ import asyncio
 import os
 import termios
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import serial
@@ -14,6 +13,7 @@ from doorpad.keyring import LinkKey
 from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation, session_lost
 from doorpad.link.port import open_port
 from doorpad.link.prompt import what_speaks
+from doorpad.link.statistics import LinkStatistics
 
 _READ_BYTES = 4096
 BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
@@ -26,17 +26,6 @@ def _now_ms() -> int:
 
 def _byte_us(baud: int) -> int:
     return BITS_PER_BYTE * 1_000_000 // baud
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatistics:
-    """What the hub counted in one session."""
-
-    bytes_in: int
-    bytes_out: int
-    noise: int  # pieces of the input that were no intact frame
-    retransmits: int
-    round_trip_ms: int
 
 
 class Connection:
@@ -55,8 +44,11 @@ class Connection:
             half_duplex,
         )
         self._unsent = bytearray()
+        self._began_ms = _now_ms()
         self._bytes_in = 0
         self._bytes_out = 0
+        self._us_in = 0  # that the line took for them
+        self._us_out = 0
         self._timer: asyncio.TimerHandle | None = None
         self._opened: asyncio.Future[Opened] = self._loop.create_future()
         self._replies: dict[int, asyncio.Future[Replied]] = {}  # by number of the request
@@ -103,12 +95,18 @@ class Connection:
 
     @property
     def statistics(self) -> LinkStatistics:
+        """Of this session."""
+        elapsed_us = max((_now_ms() - self._began_ms) * 1000, 1)
         return LinkStatistics(
-            self._bytes_in,
-            self._bytes_out,
-            self._session.noise,
-            self._session.retransmits,
-            self._session.round_trip_ms,
+            sessions=1,
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            noise=self._session.noise,
+            forged=self._session.forged,
+            retransmits=self._session.retransmits,
+            round_trip_ms=self._session.round_trip_ms,
+            baud=self.baud,
+            line_use=round(min(max(self._us_in, self._us_out) / elapsed_us, 1.0), 4),
         )
 
     @property
@@ -183,6 +181,7 @@ class Connection:
             self._end(PortGone(f"port {self._port.port} was pulled"))
             return
         self._bytes_in += len(data)
+        self._us_in += len(data) * _byte_us(self.baud)
         for event in self._session.receive(data, _now_ms()):
             self._on_event(event)
         self._after_session()
@@ -228,6 +227,7 @@ class Connection:
                 sent = os.write(self._port.fd, self._unsent)
                 del self._unsent[:sent]
                 self._bytes_out += sent
+                self._us_out += sent * _byte_us(self.baud)
         except BlockingIOError:
             if len(self._unsent) > _UNSENT_BYTES_MAX:
                 self._unsent.clear()

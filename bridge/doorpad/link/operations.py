@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from doorpad_link import cbor, messages
 
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
+from doorpad.link.statistics import KeypadStatistics
 from doorpad.link.statuses import refusal
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
@@ -232,21 +233,9 @@ async def state(connection: Connection) -> KeypadState:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class KeypadStatistics:
-    """What the keypad counted since its start. Byte counts begin again at 2**30."""
-
-    bytes_in: int
-    bytes_out: int
-    noise: int  # pieces of its input that were no intact frame
-    forged: int  # intact frames that did not prove the key
-    heap_free_bytes: int
-    overruns: int  # how often its receive buffer was full, so that bytes may be lost
-
-
 async def statistics(connection: Connection) -> KeypadStatistics:
     answer = await _ask(connection, messages.OP_STATISTICS, None)
-    return KeypadStatistics(*_fields(answer, _INT, _INT, _INT, _INT, _INT, _INT))
+    return KeypadStatistics(*_fields(answer, *[_INT] * len(fields(KeypadStatistics))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from dataclasses import asdict
 from doorpad_link import messages
 
 from doorpad.link import operations
-from doorpad.link.connection import Connection, LinkStatistics
+from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, NotAuthenticated, PortGone, PortUnusable
 from doorpad.link.names import health_names
-from doorpad.link.operations import Capabilities, KeypadState, KeypadStatistics
+from doorpad.link.operations import Capabilities, KeypadState
 from doorpad.link.speed import HigherSpeed
+from doorpad.link.statistics import KeypadStatistics, LinkStatistics
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import STOPPED, lift
 from doorpad.store.identity import device_id_for
@@ -86,6 +87,7 @@ class Keeper:
         self._higher_speed = HigherSpeed(keypad.max_baud)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
+        self._counted: LinkStatistics | None = None  # in the sessions before the present one
         self._in_step = False  # the present session has brought its keypad in step
         self._losses = Losses(timing.flaky_s, _now_s())
         self._is_flaky = True  # until it has been looked at
@@ -139,6 +141,7 @@ class Keeper:
                 if reason.port_there:
                     self._higher_speed.lost(_now_s())
             finally:
+                self._counted = connection.statistics.after(self._counted)
                 connection.close()
             # One that did its work may be had again at once.
             await self._await_next(lost, 0 if self._in_step else began + self._backoff.next_s())
@@ -260,7 +263,8 @@ class Keeper:
             if counted_at is None or _now_s() - counted_at >= self._timing.statistics_s:
                 counted_at = _now_s()
                 keypad = await operations.statistics(connection)
-                self._on_statistics(self.device_id, connection.statistics, keypad)
+                hub = connection.statistics.after(self._counted)
+                self._on_statistics(self.device_id, hub, keypad)
             woken = await self._wait(connection, due_s)
             if self._is_flaky:
                 await self._review_connection()
