@@ -36,6 +36,7 @@ class Inputs:
             pin.irq(self._changed, Pin.IRQ_RISING | Pin.IRQ_FALLING)
             self._pins.append(pin)
         self._stable = 0  # a bit for each input that is active, debounced
+        self._door_told = False  # whether it was told since the contact is fitted
 
     def _changed(self, _pin):
         self._wake.set()
@@ -53,7 +54,10 @@ class Inputs:
         return active
 
     async def run(self, on_input):
-        """Call `on_input(which, active)` for what is active now, then for every change. Never returns."""
+        """Call `on_input(which, active)` for what is active now, then for every change. Never returns.
+
+        A closed door is told at first as well: only then is the first opening one of a door that was shut.
+        """
         self._wake.set()
         while True:
             await self._wake.wait()
@@ -65,6 +69,9 @@ class Inputs:
                 if now != seen:
                     seen, since_ms = now, ticks_ms()
             changed = seen ^ self._stable
+            if self._settings["door_contact"] and not self._door_told:
+                changed |= 1 << DOOR
+            self._door_told = bool(self._settings["door_contact"])
             self._stable = seen
             for which in (EXIT, DOOR, TAMPER):
                 if changed >> which & 1:
