@@ -104,7 +104,7 @@ class Door:
 
     def _note_doorway(self, kind):
         if kind:
-            self.note(kind)
+            self.note(kind, min(self._settings["held_open_s"], 255) if kind == messages.EV_HELD_OPEN else 0)
 
     def _unlock(self, now_ms):
         opened = self._outputs.open_strike()
@@ -185,5 +185,6 @@ class Door:
             self._outputs.refused()
 
     def _do_locally(self, action):
-        codes = seldom.call("doorpad_fw.local_codes", "LocalCodes", self, self._identity, self._slots)
+        parts = self._identity, self._slots, self._clock
+        codes = seldom.call("doorpad_fw.local_codes", "LocalCodes", self, *parts)
         return codes.do(action, self._programming.numbers)

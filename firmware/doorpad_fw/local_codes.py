@@ -4,18 +4,22 @@ import sys
 
 from doorpad_link import identity as identities
 from doorpad_link import messages
+from micropython import const
 
 from doorpad_fw import program, seldom
 from doorpad_fw.slots import NO_CODE, Slot
 
 _NO_OP = bytes(8)
+_DAY_S = const(86_400)
+_DAYS_MAX = const(365)
 
 
 class LocalCodes:
     """`door` notes what was done and knows what may be a PIN."""
 
-    def __init__(self, door, identity, slots):
+    def __init__(self, door, identity, slots, clock):
         self._door = door
+        self._clock = clock
         self._identity = identity
         self._slots = slots
 
@@ -23,7 +27,15 @@ class LocalCodes:
         """Do an action of program.py; return whether it was done."""
         try:
             if action == program.ADD:
-                return self._add(numbers[0])
+                return self._add(numbers[0], 0)
+            if action == program.ADD_ONCE:
+                return self._add(numbers[0], messages.SINGLE_USE)
+            if action == program.ADD_DURESS:
+                return self._add(numbers[0], messages.DURESS)
+            if action == program.ADD_FOR_DAYS:
+                return self._add_for_days(numbers[0], numbers[1], 0)
+            if action == program.ADD_ONCE_FOR_DAYS:
+                return self._add_for_days(numbers[0], numbers[1], messages.SINGLE_USE)
             if action == program.DELETE:
                 return self._delete(numbers[0])
             if action == program.CHANGE:
@@ -37,33 +49,38 @@ class LocalCodes:
     def _is_free(self, pin):
         return self._door.is_pin(pin) and not self._door.is_master(pin)
 
-    def _put(self, if_version, number, flags, pin, like=None):
-        slot = Slot(
-            number,
-            0,
-            flags | messages.FROM_KEYPAD,
-            like.from_s if like else 0,
-            like.until_s if like else 0,
-            messages.MAKER_KEYPAD,
-            _NO_OP,
-            like.access_code_id if like else NO_CODE,
-            pin,
-        )
+    def _put(self, if_version, number, flags, from_s, until_s, access_code_id, pin):
+        flags |= messages.FROM_KEYPAD
+        maker = messages.MAKER_KEYPAD
+        slot = Slot(number, 0, flags, from_s, until_s, maker, _NO_OP, access_code_id, pin)
         return self._slots.put(if_version, slot)[0] == messages.OK
 
-    def _add(self, pin):
+    def _add(self, pin, flags, from_s=0, until_s=0):
         number = self._slots.free_number()
-        if not number or not self._is_free(pin) or not self._put(0, number, messages.ENABLED, pin):
+        if (
+            not number
+            or not self._is_free(pin)
+            or not self._put(0, number, flags | messages.ENABLED, from_s, until_s, NO_CODE, pin)
+        ):
             return False
         self._door.note(messages.EV_SLOT_SET, 0, self._slots.get(number))
         return True
+
+    def _add_for_days(self, days, pin, flags):
+        count = int(days)
+        if not self._clock.trusted or not 1 <= count <= _DAYS_MAX:
+            return False  # without the time there is no end to it
+        now_s = self._clock.now_s()
+        return self._add(pin, flags | messages.TIME_BOUND, now_s, now_s + count * _DAY_S)
 
     def _change(self, old, new):
         slot = self._slots.find(old)
         if (
             slot is None
             or not self._is_free(new)
-            or not self._put(slot.version, slot.number, slot.flags, new, slot)
+            or not self._put(
+                slot.version, slot.number, slot.flags, slot.from_s, slot.until_s, slot.access_code_id, new
+            )
         ):
             return False
         self._door.note(messages.EV_SLOT_CHANGED, 0, slot)

@@ -6,6 +6,10 @@ master PIN #          begin
 3 # OLD # NEW #       give a code another PIN
 4 #                   tell by beeps how many codes there are
 5 # NEW # NEW #       change the master PIN
+6 # DAYS # PIN #      add a code for so many days from now on
+7 # PIN #             add a code that opens once
+8 # DAYS # PIN #      add a code that opens once, within so many days
+9 # PIN #             add a code that opens, and tells the hub that whoever entered it was forced to
 *                     end; so does a pause of 30 seconds
 """
 
@@ -21,15 +25,13 @@ DELETE = const(2)
 CHANGE = const(3)
 COUNT = const(4)
 MASTER = const(5)
-REFUSE = const(6)  # no such command
+ADD_FOR_DAYS = const(6)
+ADD_ONCE = const(7)
+ADD_ONCE_FOR_DAYS = const(8)
+ADD_DURESS = const(9)
+REFUSE = const(10)  # no such command
 
-_NUMBERS = {
-    ADD: 1,
-    DELETE: 1,
-    CHANGE: 2,
-    COUNT: 0,
-    MASTER: 2,
-}  # that each command takes; commands are actions
+_NUMBERS = b"\x00\x01\x01\x02\x00\x02\x02\x01\x02\x01"  # that each command takes; commands are actions
 
 
 class Programming:
@@ -53,12 +55,12 @@ class Programming:
         self._last_ms = now_ms
 
     def entered(self, number):
-        """Take an entered number; return the action, to be done with `numbers` as PINs."""
+        """Take an entered number; return the action, to be done with `numbers`."""
         if not self.active:
             return REFUSE
         if self._action == NONE:
             action = number[0] - 48 if len(number) == 1 else NONE
-            if action not in _NUMBERS:
+            if action == NONE:
                 return REFUSE
             self.numbers = []
             self._action = action

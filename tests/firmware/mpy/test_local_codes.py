@@ -5,6 +5,7 @@ import esp32_time
 import asyncio
 
 import board
+import time
 from doorpad_fw import keys, pins
 from doorpad_link import messages
 
@@ -71,6 +72,102 @@ def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
 
     _with_loop(play)
     equal(_strike, [1, 0])
+
+
+NOON = 1_794_916_800  # 2026-11-17T12:00:00Z
+DAY_S = 86_400
+
+
+def _at(keypad, unix_s):
+    """Hold the keypad's clock at this second, trusted as after a hub has set it."""
+    time.freeze(unix_s)
+    keypad.clock.set(unix_s, 0, 0)
+
+
+def _decision(keypad, pin):
+    keypad.enter(pin + "#")
+    return keypad.entries()[-1][:2]
+
+
+@cases(1, 14, 365)
+def test_code_for_days_opens_from_now_on_until_as_many_days_later_to_the_second(days):
+    def play():
+        keypad = Keypad()
+        _at(keypad, NOON)
+        keypad.enter(BEGIN + "6#%d#5555#*" % days)
+        for unix_s, decision in (
+            (NOON, (messages.EV_GRANTED, messages.GRANTED)),
+            (NOON + days * DAY_S - 1, (messages.EV_GRANTED, messages.GRANTED)),
+            (NOON + days * DAY_S, (messages.EV_DENIED, messages.TOO_LATE)),
+        ):
+            _at(keypad, unix_s)
+            equal(_decision(keypad, "5555"), decision, unix_s - NOON)
+        time.freeze(None)
+
+    _with_loop(play)
+
+
+@cases("0", "366", "1000", "9999999999999999")
+def test_number_of_days_that_no_code_may_have_adds_none(days):
+    def play():
+        keypad = Keypad()
+        _at(keypad, NOON)
+        for command in "68":
+            keypad.enter(BEGIN + command + "#" + days + "#5555#*")
+        equal(keypad.slots.used, 0)
+        time.freeze(None)
+
+    _with_loop(play)
+
+
+def test_code_for_days_is_not_added_while_the_clock_is_not_trusted():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "6#14#5555#8#14#6666#*")
+        equal((keypad.slots.used, _kinds(keypad)), (0, [(messages.EV_PROGRAMMING, 0)]))
+
+    _with_loop(play)
+
+
+def test_code_that_opens_once_opens_once_and_within_its_days_alone():
+    def play():
+        keypad = Keypad()
+        _at(keypad, NOON)
+        keypad.enter(BEGIN + "7#5555#8#2#6666#8#2#7777#*")
+        equal(_decision(keypad, "5555"), (messages.EV_GRANTED, messages.GRANTED))
+        equal(_decision(keypad, "5555"), (messages.EV_DENIED, messages.USED_UP))
+        equal(_decision(keypad, "6666"), (messages.EV_GRANTED, messages.GRANTED))
+        equal(_decision(keypad, "6666"), (messages.EV_DENIED, messages.USED_UP))
+        _at(keypad, NOON + 2 * DAY_S)
+        equal(_decision(keypad, "7777"), (messages.EV_DENIED, messages.TOO_LATE))
+        time.freeze(None)
+
+    _with_loop(play)
+
+
+def test_code_for_duress_opens_and_is_told_apart_in_the_journal():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "9#5555#*")
+        equal(_decision(keypad, "5555"), (messages.EV_GRANTED, messages.UNDER_DURESS))
+
+    _with_loop(play)
+
+
+def test_code_that_is_given_another_pin_keeps_its_days_and_that_it_opens_once():
+    def play():
+        keypad = Keypad()
+        _at(keypad, NOON)
+        keypad.enter(BEGIN + "8#2#5555#3#5555#6666#*")
+        slot = keypad.slots.find(b"6666")
+        equal(
+            (slot.until_s - slot.from_s, slot.flags & messages.SINGLE_USE), (2 * DAY_S, messages.SINGLE_USE)
+        )
+        equal(_decision(keypad, "6666"), (messages.EV_GRANTED, messages.GRANTED))
+        equal(_decision(keypad, "6666"), (messages.EV_DENIED, messages.USED_UP))
+        time.freeze(None)
+
+    _with_loop(play)
 
 
 @cases("123", "1234567890123", "99887766", "4711")

@@ -2,7 +2,20 @@
 
 import esp32_time
 
-from doorpad_fw.program import ADD, CHANGE, COUNT, DELETE, MASTER, NONE, REFUSE, Programming
+from doorpad_fw.program import (
+    ADD,
+    ADD_DURESS,
+    ADD_FOR_DAYS,
+    ADD_ONCE,
+    ADD_ONCE_FOR_DAYS,
+    CHANGE,
+    COUNT,
+    DELETE,
+    MASTER,
+    NONE,
+    REFUSE,
+    Programming,
+)
 
 from cases import equal
 
@@ -17,6 +30,12 @@ STATES = {
     "new": (b"3", b"1234"),
     "master": (b"5",),
     "again": (b"5", b"1234"),
+    "days": (b"6",),
+    "of days": (b"6", b"14"),
+    "once": (b"7",),
+    "days once": (b"8",),
+    "once of days": (b"8", b"14"),
+    "duress": (b"9",),
 }
 
 # What a number does in each state: (state, number, action, numbers that it is to be done with, state then).
@@ -29,8 +48,11 @@ TABLE = (
     ("command", b"3", NONE, [], "old"),
     ("command", b"4", COUNT, [], "command"),
     ("command", b"5", NONE, [], "master"),
-    ("command", b"6", REFUSE, None, "command"),
-    ("command", b"9", REFUSE, None, "command"),
+    ("command", b"6", NONE, [], "days"),
+    ("command", b"7", NONE, [], "once"),
+    ("command", b"8", NONE, [], "days once"),
+    ("command", b"9", NONE, [], "duress"),
+    ("command", b"10", REFUSE, None, "command"),
     ("command", b"11", REFUSE, None, "command"),
     ("command", b"4711", REFUSE, None, "command"),
     ("add", b"1", ADD, [b"1"], "command"),
@@ -42,6 +64,12 @@ TABLE = (
     ("new", b"4711", CHANGE, [b"1234", b"4711"], "command"),
     ("master", b"4711", NONE, [b"4711"], "again"),
     ("again", b"4711", MASTER, [b"1234", b"4711"], "command"),
+    ("days", b"30", NONE, [b"30"], "of days"),
+    ("of days", b"4711", ADD_FOR_DAYS, [b"14", b"4711"], "command"),
+    ("once", b"4711", ADD_ONCE, [b"4711"], "command"),
+    ("days once", b"30", NONE, [b"30"], "once of days"),
+    ("once of days", b"4711", ADD_ONCE_FOR_DAYS, [b"14", b"4711"], "command"),
+    ("duress", b"4711", ADD_DURESS, [b"4711"], "command"),
 )
 
 
@@ -65,6 +93,12 @@ def _check_state(dialogue, state, what):
         "new": [CHANGE, REFUSE],
         "master": [NONE, MASTER],
         "again": [MASTER, REFUSE],
+        "days": [NONE, ADD_FOR_DAYS],
+        "of days": [ADD_FOR_DAYS, REFUSE],
+        "once": [ADD_ONCE, REFUSE],
+        "days once": [NONE, ADD_ONCE_FOR_DAYS],
+        "once of days": [ADD_ONCE_FOR_DAYS, REFUSE],
+        "duress": [ADD_DURESS, REFUSE],
     }
     equal(dialogue.active, state != "off", what)
     equal([dialogue.entered(b"9999"), dialogue.entered(b"9999")], wanted[state], what)
