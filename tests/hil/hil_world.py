@@ -341,6 +341,11 @@ class World:
         """Where the first keypad's flash, NVS and files are."""
         return self.data / "keypads" / "k1"
 
+    @property
+    def master_pin(self) -> str:
+        """What opens local programming at the first keypad."""
+        return str(json.loads((self.folder / "keypad.json").read_text())["master_pin"])
+
     def events(self, **filters: object) -> list[Any]:
         return self.seam.events.list(since=EARLIEST, **filters)
 

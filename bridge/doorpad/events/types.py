@@ -111,4 +111,21 @@ KNOWN = TOLD | NEVER_TOLD
 
 # This hub's own. Clients that check types strictly know none of them, so that only who asks for one by its name is
 # told of it: "*" of a webhook and a list without a filter leave them out.
-OWN: frozenset[str] = frozenset(("doorpad.journal_gap", "doorpad.key_changed", "doorpad.settings_changed"))
+OWN: frozenset[str] = frozenset(
+    (
+        "doorpad.door_closed",
+        "doorpad.door_forced",
+        "doorpad.door_held_open",
+        "doorpad.factory_reset",
+        "doorpad.journal_gap",
+        "doorpad.key_changed",
+        "doorpad.key_freed",
+        "doorpad.key_stuck",
+        "doorpad.lockout",
+        "doorpad.lockout_ended",
+        "doorpad.master_pin_changed",
+        "doorpad.programming",
+        "doorpad.settings_changed",
+        "doorpad.tamper_ended",
+    )
+)

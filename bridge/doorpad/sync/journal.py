@@ -27,6 +27,21 @@ _REASONS = {
     messages.CLOCK_UNKNOWN: ("credential_error", "The keypad has no trusted time to judge the code by."),
 }
 
+# What happens at the door and has no name in the API.
+_OWN_EVENTS = {
+    messages.EV_LOCKOUT: "doorpad.lockout",
+    messages.EV_LOCKOUT_END: "doorpad.lockout_ended",
+    messages.EV_PROGRAMMING: "doorpad.programming",
+    messages.EV_MASTER_CHANGED: "doorpad.master_pin_changed",
+    messages.EV_FORCED: "doorpad.door_forced",
+    messages.EV_HELD_OPEN: "doorpad.door_held_open",
+    messages.EV_DOOR_CLOSED: "doorpad.door_closed",
+    messages.EV_TAMPER_END: "doorpad.tamper_ended",
+    messages.EV_FACTORY_RESET: "doorpad.factory_reset",
+    messages.EV_KEY_STUCK: "doorpad.key_stuck",
+    messages.EV_KEY_FREED: "doorpad.key_freed",
+}
+
 
 def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int:
     """When an entry was written: by the keypad's clock, else by its uptime if it has not restarted since.
@@ -110,6 +125,8 @@ async def _apply(
         event_type = "doorpad.key_changed"
         payload = {"maker": makers.name(device, entry.maker)}
         device.hosts = {}
+    elif entry.kind in _OWN_EVENTS:
+        event_type = _OWN_EVENTS[entry.kind]
     elif entry.kind == messages.EV_SLOT_SET:
         event_type = "access_code.unmanaged.created"
     elif entry.kind == messages.EV_SLOT_CLEARED and entry.access_code_id is None:

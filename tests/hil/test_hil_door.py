@@ -1,0 +1,80 @@
+"""What happens at a door with everything fitted, from the contact to the hub's events."""
+
+from collections.abc import Iterator
+
+import pytest
+from hil_world import Bench, Message, World, emulated, running
+
+FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0"
+SETTINGS = '{"strike_ms": 150, "door_contact": 1, "tamper": 1, "held_open_s": 5}'
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("door")
+    with emulated(folder):
+        pass
+    [settings] = (folder / "data").glob("keypads/*/config.json")
+    settings.write_text(SETTINGS)
+    with running(folder, timing=FAST) as world:
+        yield world
+
+
+@pytest.fixture
+def bench(world: World) -> Iterator[Bench]:
+    with world.keypad.bench() as bench:
+        yield bench
+
+
+def told(world: World, event_type: str, after: int) -> Message:
+    """The event as the API tells it to who asks for this type; waits for it."""
+    event = world.bridge.event(event_type, after=after)
+    answer = world.seam.client.post(
+        "/events/list", json={"event_type": event_type, "since": "2000-01-01T00:00:00Z", "limit": 1000}
+    )
+    [found] = [it for it in answer["events"] if it["event_id"] == event["event_id"]]
+    assert found["device_id"] == world.device_id
+    return dict(found)
+
+
+def test_door_opened_by_force_and_closed_again_is_told(world: World, bench: Bench) -> None:
+    mark = world.bridge.mark()
+    bench.ask(contact="door_contact", active=True)
+    told(world, "doorpad.door_forced", mark)
+    bench.ask(contact="door_contact", active=False)
+    told(world, "doorpad.door_closed", mark)
+
+
+def test_door_opened_after_the_exit_button_and_held_is_told(world: World, bench: Bench) -> None:
+    mark = world.bridge.mark()
+    bench.ask(contact="request_to_exit", active=True)
+    assert told(world, "lock.unlocked", mark)["method"] == "manual"
+    bench.ask(contact="door_contact", active=True)
+    told(world, "doorpad.door_held_open", mark)
+    bench.ask(contact="door_contact", active=False)
+    told(world, "doorpad.door_closed", mark)
+    bench.ask(contact="request_to_exit", active=False)
+    types = {event.event_type for event in world.events(device_id=world.device_id)}
+    assert not any(name.startswith("doorpad.") for name in types)  # only who asks by name is told
+
+
+def test_opened_case_is_told_with_its_end(world: World, bench: Bench) -> None:
+    mark = world.bridge.mark()
+    bench.ask(contact="tamper", active=True)
+    told(world, "device.tampered", mark)
+    bench.ask(contact="tamper", active=False)
+    told(world, "doorpad.tamper_ended", mark)
+
+
+def test_duress_code_opens_as_any_other_and_the_hub_is_told(world: World, bench: Bench) -> None:
+    master = world.master_pin
+    mark = world.bridge.mark()
+    bench.ask(press=f"{master}#9#736450#1#736451#*")
+    told(world, "doorpad.programming", mark)
+    world.bridge.event("access_code.unmanaged.created", after=mark)
+    mark = world.bridge.mark()
+    assert bench.opens("736450")
+    assert told(world, "lock.unlocked", mark)["doorpad"] == {"duress": True}
+    mark = world.bridge.mark()
+    assert bench.opens("736451")
+    assert "doorpad" not in told(world, "lock.unlocked", mark)
