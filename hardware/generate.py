@@ -66,6 +66,12 @@ def check(pinmap: dict) -> None:
     _check("link tx", link["tx"], output=True)
     _check("link rx", link["rx"], output=False)
     used += [("link tx", link["tx"]), ("link rx", link["rx"])]
+    wiegand = pinmap.get("wiegand", {})
+    if wiegand and list(wiegand) != ["d0", "d1"]:
+        raise PinError("wiegand: d0 and d1, in this order, or no such section")
+    for name, pin in wiegand.items():
+        _check(f"wiegand {name}", pin, output=False)
+        used.append((f"wiegand {name}", pin))
     for index, (role, pin) in enumerate(used):
         for other, taken in used[:index]:
             if pin == taken:
@@ -90,6 +96,7 @@ def constants(pinmap: dict) -> str:
     for role in INPUTS:
         lines.append(f"{role.upper()}_PULL_UP = const({int(pinmap[role]['pull_up'])})")
     lines += [f"LINK_{name.upper()} = const({link[name]})" for name in ("uart", "tx", "rx")]
+    lines.append(f"WIEGAND = {tuple(pinmap.get('wiegand', {}).values())!r}")
     return "\n".join(lines) + "\n"
 
 
@@ -105,6 +112,7 @@ def wiring(pinmap: dict) -> str:
         "KEYS = (" + ", ".join(f'"{row}"' for row in keypad["keys"]) + ")\n"
         f"OUTPUTS = {{{names}}}\n"
         f"INPUTS = {{\n{inputs}}}\n"
+        f"WIEGAND = {tuple(pinmap.get('wiegand', {}).values())!r}\n"
     )
 
 

@@ -20,6 +20,11 @@ _SETTINGS = {
     "slots": (SLOTS_MAX, 1, SLOTS_MAX),
     "baud": (115_200, 9600, 921_600),
     "console": (0, 0, 1),  # the host is at UART0, where the prompt is, and not at a UART of the link's own
+    "wiegand": (
+        0,
+        0,
+        2,
+    ),  # a keypad on a Wiegand line that sends so many times 4 bits for a key; 0: none is fitted
     "half_duplex": (0, 0, 1),  # one pair of wires for both directions; not on the console
     "strike_ms": (5000, _STRIKE_MS_MIN, STRIKE_MS_MAX),
     "quiet": (0, 0, 1),  # no sound
@@ -33,8 +38,8 @@ _SETTINGS = {
     "programming": (1, 0, 1),  # whether the master PIN opens local programming
     VERSION: (0, 0, 0x3FFF_FFFF),  # of the settings as a whole
 }
-# Not for a host to change: one would cut its own line.
-_AT_START = ("slots", "baud", "console", "half_duplex", VERSION)
+# Not for a host to change: one would cut its own line. They count from the next start.
+_AT_START = ("slots", "wiegand", "baud", "console", "half_duplex", VERSION)
 
 
 def _check(settings):

@@ -32,8 +32,12 @@ class Matrix:
             column.irq(self._wake, Pin.IRQ_FALLING)
 
     def _wake(self, _pin):
-        self.touches = (self.touches + 1) & 0xFFFF
+        self.touch()
         self._pressed.set()
+
+    def touch(self):
+        """Count a touch, also of another keypad."""
+        self.touches = (self.touches + 1) & 0xFFFF
 
     def nudge(self):
         """Have it scan once, so that whoever watches sees it alive."""

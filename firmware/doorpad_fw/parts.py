@@ -108,4 +108,10 @@ def build(feed):
     if reset_due:
         door.note(messages.EV_FACTORY_RESET)
         factory.done()
-    return door, Inputs(settings), Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS), link
+    matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
+    if settings["wiegand"] and pins.WIEGAND:
+        from doorpad_fw.wiegand import Wiegand
+
+        wiegand = Wiegand(pins.WIEGAND, 4 * settings["wiegand"], matrix.touch)
+        asyncio.create_task(wiegand.run(door.key))
+    return door, Inputs(settings), matrix, link

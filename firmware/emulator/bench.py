@@ -2,6 +2,7 @@
 
     {"id": 1, "press": "1234#"}          press keys as a quick finger does (finger.py)
                                          -> of the last key: ticks before its contact bounced, and after
+    {"id": 13, "wiegand": ["11110001"]}  send bursts on the Wiegand line as its keypad does, a key each 66 ms
     {"id": 2, "switch": "5", "down": true}
     {"id": 3, "skew_s": 3600}            move the clock
     {"id": 4, "freeze": 1760000000}      hold the clock at a Unix second; null lets it run
@@ -104,6 +105,9 @@ class _Bench:
             if "press" in request:
                 async with self._pressing:
                     answer.update(await self._finger.press(request["press"]))
+            elif "wiegand" in request:
+                async with self._pressing:
+                    await self._finger.send(request["wiegand"])
             else:
                 answer.update(self._do(request))
             answer["ok"] = True

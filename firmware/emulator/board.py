@@ -1,6 +1,6 @@
 """The wires of an emulated board: pin levels, the key switches between rows and columns, and the contacts."""
 
-from wiring import COLUMNS, INPUTS, KEYS, OUTPUTS, ROWS
+from wiring import COLUMNS, INPUTS, KEYS, OUTPUTS, ROWS, WIEGAND
 
 _driven = {}  # output pin -> level
 _outside = {
@@ -48,6 +48,13 @@ def read(pin):
 
 def on_falling(pin, handler):
     _falling[pin] = handler
+
+
+def pulse(bit):
+    """Pull one of the two wires of the Wiegand line low for a moment: D0 for a zero, D1 for a one."""
+    pin = WIEGAND[bit]
+    if pin in _falling:
+        _falling[pin]()
 
 
 def on_change(pin, handler):

@@ -11,6 +11,7 @@ import time
 
 _HOLD_MS = 25
 _GAP_MS = 25
+_PERIOD_MS = 66  # of both, with the bouncing
 _BOUNCES_MS = (1, 1, 2)  # each twice: 8 ms at either edge
 _BOUNCING_MS_MAX = 8
 _STEP_MS = 2  # the most that passes for the finger from one wake-up to the next
@@ -26,6 +27,14 @@ def _bounce(key, down):
         board.switch(key, not down)
         yield pause_ms
     board.switch(key, down)
+
+
+def _pulses(bursts):
+    # The bits of a burst at once: a busy machine would stretch the 2 ms between them to more than a burst's end.
+    for bits in bursts:
+        for bit in bits:
+            board.pulse(int(bit))
+        yield _PERIOD_MS
 
 
 class Finger:
@@ -53,7 +62,15 @@ class Finger:
 
     async def press(self, keys):
         """Press one after the other; return of the last the ticks before its contact bounced, and after."""
-        self._script = self._press(keys)
+        await self._play(self._press(keys))
+        return {"touched_ms": self._touched_ms, "pressed_ms": self._pressed_ms}
+
+    async def send(self, bursts):
+        """Press the keys of a Wiegand keypad, given as the bits that it sends."""
+        await self._play(_pulses(bursts))
+
+    async def _play(self, script):
+        self._script = script
         self._left_ms = 0
         time.on_stall(self._let_pass)
         before_ms = time.ticks_ms()
@@ -62,4 +79,3 @@ class Finger:
             self._let_pass(min(time.ticks_diff(now_ms, before_ms), _STEP_MS))
             before_ms = now_ms
             await asyncio.sleep_ms(1)
-        return {"touched_ms": self._touched_ms, "pressed_ms": self._pressed_ms}

@@ -10,3 +10,4 @@ INPUTS = {
     "tamper": (4, 1),
     "reset_jumper": (34, 0),
 }
+WIEGAND = (36, 39)

@@ -56,7 +56,7 @@ def test_generating_again_changes_no_byte(checkout):
 
 def test_changed_pin_map_makes_both_files_stale_until_they_are_written(checkout):
     pinmap = checkout / "hardware" / "pinmap.toml"
-    pinmap.write_text(pinmap.read_text().replace("pin = 34", "pin = 36"))
+    pinmap.write_text(pinmap.read_text().replace("= 36", "= 34").replace("pin = 34", "pin = 36"))
     stale = _run(checkout, "--check")
     assert stale.returncode == 1
     assert "pins.py" in stale.stdout
@@ -101,9 +101,11 @@ PLACES: dict[str, tuple[Any, ...]] = {
     "reset_jumper": ("reset_jumper", "pin"),
     "link tx": ("link", "tx"),
     "link rx": ("link", "rx"),
+    "wiegand d0": ("wiegand", "d0"),
+    "wiegand d1": ("wiegand", "d1"),
 }
 
-PULLED_OUTSIDE = ("link rx", "reset_jumper")
+PULLED_OUTSIDE = ("link rx", "reset_jumper", "wiegand d0", "wiegand d1")
 
 
 def _with(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -129,10 +131,12 @@ def test_input_without_pull_is_refused_for_all_but_those_pulled_outside(role, pi
         generate.check(_with(PLACES[role], pin))
 
 
-@pytest.mark.parametrize("role", PULLED_OUTSIDE)
+@pytest.mark.parametrize("role", PULLED_OUTSIDE[:2])
 def test_input_without_pull_does_for_what_is_pulled_outside(role):
     for pin in (36, 39):
-        generate.check(_with(PLACES[role], pin))
+        pinmap = _with(PLACES[role], pin)
+        del pinmap["wiegand"]
+        generate.check(pinmap)
 
 
 @pytest.mark.parametrize("role", [role for role in PLACES if role != "keypad row"])
@@ -174,10 +178,25 @@ def test_keypad_without_every_digit_star_and_hash_is_refused(keys: list[str]) ->
         generate.check(pinmap)
 
 
+@pytest.mark.parametrize("lines", [{"d0": 36}, {"d1": 39, "d0": 36}, {"d0": 36, "d1": 39, "d2": 14}])
+def test_wiegand_line_of_other_wires_than_d0_and_d1_is_refused(lines: dict[str, int]) -> None:
+    pinmap = copy.deepcopy(PINMAP) | {"wiegand": lines}
+    with pytest.raises(generate.PinError, match="wiegand: d0 and d1"):
+        generate.check(pinmap)
+
+
+def test_pin_map_without_a_wiegand_line_gives_the_firmware_none() -> None:
+    pinmap = {name: part for name, part in PINMAP.items() if name != "wiegand"}
+    generate.check(pinmap)
+    assert "WIEGAND = ()\n" in generate.constants(pinmap)
+    assert "WIEGAND = ()\n" in generate.wiring(pinmap)
+
+
 def test_keypad_of_sixteen_keys_fits_with_an_input_that_is_pulled_up_outside() -> None:
     pinmap = copy.deepcopy(PINMAP)
     pinmap["keypad"] |= {"columns": [21, 22, 23, 4], "keys": ["123A", "456B", "789C", "*0#D"]}
     pinmap["tamper"]["pin"] = 36
+    del pinmap["wiegand"]
     with pytest.raises(generate.PinError, match="tamper: GPIO36 is an input without pull resistors"):
         generate.check(pinmap)
     pinmap["tamper"]["pull_up"] = False

@@ -16,6 +16,7 @@ DEFAULTS = {
     "quiet": 0,
     "baud": 115_200,
     "console": 0,
+    "wiegand": 0,
     "half_duplex": 0,
     "door_contact": 0,
     "tamper": 0,
