@@ -1,5 +1,6 @@
 """The door: what a key press leads to. Entry, decision, strike, journal and local programming meet here."""
 
+import gc
 import sys
 
 from doorpad_link import messages
@@ -47,13 +48,13 @@ class Door:
     def note(self, kind, reason=0, slot=None, maker=messages.MAKER_KEYPAD):
         """Write a journal entry, dated now; `maker`: the host on whose behalf.
 
-        A worn out flash must not stop the door: it is said, and that is all.
+        Neither a worn out flash nor a full heap may stop the door: it is said, and that is all.
         """
         self._journal.lockout = self._lockout.pack()
         now_s, ms = self._clock.now()
         try:
             self._journal.append(kind, reason, now_s, ms, self.uptime_ms(), slot, maker)
-        except FlashError as error:
+        except (FlashError, MemoryError) as error:
             health.report(messages.HEALTH_JOURNAL)
             sys.print_exception(error)
         self._on_change()
@@ -81,6 +82,12 @@ class Door:
 
     def tick(self):
         """Let time pass: lapse the lockout, an entry begun, a dialogue begun. Call it about every second."""
+        try:
+            self._tick()
+        except MemoryError as error:
+            self._lacks_memory(error)
+
+    def _tick(self):
         now_ms = ticks_ms()
         self._attended_s = max(self._attended_s - 1, 0)
         self.uptime_ms()
@@ -93,6 +100,12 @@ class Door:
 
     def input(self, which, active):
         """Take a change of a contact (inputs.py)."""
+        try:
+            self._input(which, active)
+        except MemoryError as error:
+            self._lacks_memory(error)
+
+    def _input(self, which, active):
         now_ms = ticks_ms()
         if which == inputs.EXIT:
             if active and self._unlock(now_ms):
@@ -108,13 +121,29 @@ class Door:
 
     def _unlock(self, now_ms):
         opened = self._outputs.open_strike()
-        self._outputs.granted()
         if opened:
             self._doorway.unlocked(now_ms)
+        try:
+            self._outputs.granted()
+        except MemoryError as error:
+            self._lacks_memory(error)  # the door is open all the same, and the journal is to have it
         return opened
 
     def key(self, key):
-        """Take one key press."""
+        """Take one key press. For one that the heap has no room for, all of the entry is refused."""
+        try:
+            self._key(key)
+        except MemoryError as error:
+            self._lacks_memory(error)
+            self._entry.key("*", ticks_ms())
+            self._outputs.refused()
+
+    def _lacks_memory(self, error):
+        gc.collect()
+        health.report(messages.HEALTH_MEMORY)
+        sys.print_exception(error)
+
+    def _key(self, key):
         now_ms = ticks_ms()
         self._attended_s = _ATTENDED_S
         self._outputs.key_pressed()
@@ -142,7 +171,7 @@ class Door:
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
         shut = self._lockout.shut
-        slot = None if shut else self._slots.find(pin)
+        slot = None if shut else self._find(pin)
         if slot is None and not shut and self._settings["programming"] and self.is_master(pin):
             self._lockout.right_pin()
             self._programming.begin(now_ms)
@@ -163,6 +192,13 @@ class Door:
         self.note(messages.EV_DENIED, reason, slot)
         if shut_now:
             self.note(messages.EV_LOCKOUT, self._lockout.level)
+
+    def _find(self, pin):
+        try:
+            return self._slots.find(pin)
+        except MemoryError as error:
+            self._lacks_memory(error)
+        return self._slots.find(pin)
 
     def _spend(self, slot):
         # Before the strike moves: a power cut in between costs a code, never a second opening.

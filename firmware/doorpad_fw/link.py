@@ -11,7 +11,7 @@ from doorpad_link.handshake import key_id
 from micropython import const
 from time import ticks_diff, ticks_ms
 
-from doorpad_fw import seldom
+from doorpad_fw import health, seldom
 
 _READ_BYTES = const(256)
 _COUNT_MASK = const(0x3FFF_FFFF)  # counts of bytes stay small integers on the ESP32
@@ -109,7 +109,12 @@ class Link:
                 hints.cancel()
                 return
             now_ms = ticks_ms()
-            out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
+            try:
+                out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
+            except MemoryError as error:
+                health.report(messages.HEALTH_MEMORY)
+                sys.print_exception(error)
+                out = b""  # the host asks again, and reads what became of it in the end
             last_ms = now_ms
             self._bytes_in = self._bytes_in + size & _COUNT_MASK
             await self._send(out)

@@ -87,7 +87,6 @@ class Log:
         self._record_bytes = record_bytes
         self.count = segments
         self.per_segment = SEGMENT_BYTES // record_bytes - 1
-        self.count = segments
         self.epoch = b""
         self.was_empty = False  # no valid segment was found: a new keypad, or its flash was wiped
         self.lost_segments = 0  # whose header was gone, over records
@@ -190,9 +189,11 @@ class Log:
 
     @property
     def free_segments(self):
-        return sum(
-            1 for n, sequence in enumerate(self._sequences) if sequence == _FREE and self._state[n] != _BAD
-        )
+        free = 0
+        for n in range(self.count):
+            if self._sequences[n] == _FREE and self._state[n] != _BAD:
+                free += 1
+        return free
 
     @property
     def current(self):
@@ -206,9 +207,13 @@ class Log:
 
     def segments(self):
         """Return the segments in use, oldest first."""
-        used = [(sequence, n) for n, sequence in enumerate(self._sequences) if sequence != _FREE]
-        used.sort()
-        return [n for _, n in used]
+        used = [n for n in range(self.count) if self._sequences[n] != _FREE]
+        used.sort(key=lambda n: self._sequences[n])
+        return used
+
+    def sequence(self, segment):
+        """Return a number that is higher the later the segment was opened, 0 for a free one."""
+        return self._sequences[segment]
 
     @property
     def newest(self):

@@ -79,6 +79,10 @@ class Operations:
         except FlashError as error:
             sys.print_exception(error)
             return messages.FLASH, None
+        except MemoryError as error:
+            health.report(messages.HEALTH_MEMORY)
+            sys.print_exception(error)
+            return messages.INTERNAL, None
         except (TypeError, ValueError, IndexError) as error:
             sys.print_exception(error)  # the body has another shape than the operation takes
             return messages.INVALID, None

@@ -49,6 +49,9 @@ NOWHERE = const(0xFFFF)  # no record
 _NO_OP = bytes(8)
 NO_CODE = bytes(16)
 _SPARE_SEGMENTS = const(2)  # one to open next, one erased ahead of it
+_ROOM_BYTES = const(
+    1024
+)  # of heap: far more than is taken at once between a record and its place in the index
 _TRIES_MAX = const(3)  # of one write: a bit that is stuck spoils one place, not its neighbours
 
 
@@ -304,6 +307,7 @@ class Slots:
         return messages.OK, version
 
     def _write(self, number, payload):
+        bytearray(_ROOM_BYTES)  # a MemoryError comes here, while nothing has changed, or not at all
         was_set, old_version, _ = self._newest(number)
         old = self.positions[number]
         self._moved(number, self._append(payload))
@@ -355,20 +359,30 @@ class Slots:
     def _reclaim(self, live_max):
         """Copy the newest records out of the segment with the fewest of them, and erase it; return whether.
 
-        Not if there are more than `live_max`. What flash refuses here is left for the next time: the write that
-        asked for room has succeeded.
+        Not if there are more than `live_max`. What flash or heap refuse here is left for the next time: the write
+        that asked for room has succeeded.
         """
-        victims = [n for n in self.log.segments() if n != self.log.current]
-        victim = min(victims, key=lambda n: self.live[n]) if victims else self.log.current
-        if self.live[victim] > live_max or not victims:
+        victim = self._victim()
+        if victim < 0 or self.live[victim] > live_max:
             return False
         try:
             self._move_out(victim)
             self.log.erase(victim)
-        except FlashError as error:
+        except (FlashError, MemoryError) as error:
             sys.print_exception(error)
             return False
         return True
+
+    def _victim(self):
+        # The oldest of those with the fewest newest records, -1 for none. No list: the heap may be nearly full.
+        victim = -1
+        for segment in range(self.log.count):
+            if not self.log.sequence(segment) or segment == self.log.current:
+                continue
+            more = self.live[segment] - self.live[victim] if victim >= 0 else -1
+            if more < 0 or more == 0 and self.log.sequence(segment) < self.log.sequence(victim):
+                victim = segment
+        return victim
 
     def _move_out(self, segment):
         # Nothing is retired here: the segment is erased next, and a start after a cut retires what was copied.

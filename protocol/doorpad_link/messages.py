@@ -94,6 +94,7 @@ HEALTH_RECORD_LOST = 4  # a slot's newest record was damaged after it had been w
 HEALTH_JOURNAL = 8  # an entry of the journal could not be written
 HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gone, and was restored
 HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
+HEALTH_MEMORY = 2048  # the heap had no room for a request or a key press, which was refused
 HEALTH_BIT_FLIPPED = 4096  # a bit on flash had flipped, and was turned back: the flash grows old
 HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
 HEALTH_CRASHED = 256  # its program has crashed before this start, and not run for a minute since

@@ -12,6 +12,7 @@ _HEALTH_NAMES = {
     messages.HEALTH_KEY_STUCK: "key_stuck",
     messages.HEALTH_CRASHED: "crashed",
     messages.HEALTH_SAFE_MODE: "safe_mode",
+    messages.HEALTH_MEMORY: "memory_short",
     messages.HEALTH_BIT_FLIPPED: "flash_bit_flipped",
 }
 

@@ -120,7 +120,7 @@ class _Walk:
 @cases("nothing", "half", "all")
 def test_power_cut_at_every_operation_keeps_what_was_acknowledged(tear):
     random.seed(1)
-    walk = _Walk(_workload(300, 140))
+    walk = _Walk(_workload(300, 90))
     flash = Flash(SEGMENTS)
     cuts = old = new = 0
     for in_flight in walk.cuts(flash, tear):
@@ -138,7 +138,7 @@ def test_power_cut_at_every_operation_keeps_what_was_acknowledged(tear):
 @cases("nothing", "half", "all")
 def test_power_cut_again_while_recovering_keeps_what_was_acknowledged(tear):
     random.seed(2)
-    walk = _Walk(_workload(260, 90))
+    walk = _Walk(_workload(260, 60))
     flash = Flash(SEGMENTS)
     torn = Flash(SEGMENTS)
     recoveries = 0
