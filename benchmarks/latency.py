@@ -1,13 +1,17 @@
-"""Create -> set, and key press -> strike, on one emulated keypad; beside a plain request in the same run.
+"""Create -> set, key press -> strike and keypad event -> webhook, on one emulated keypad.
 
     python benchmarks/latency.py [--count 200]
 
 Prints one JSON object. Create -> set is timed by the client, from the request to the event that the keypad has
 acknowledged. Key press -> strike is timed by the keypad's own bench, from the moment at which the contact of `#`
 has stopped bouncing to the strike's output; the firmware waits for 8 ms of that before it believes the key.
+Keypad event -> webhook is timed from the moment at which the bench tells of the strike to the one at which a
+receiver here has the whole `lock.unlocked`: journal on flash, link, database and HTTP lie between. A plain request
+of the same run stands beside them.
 """
 
 import argparse
+import http.server
 import itertools
 import json
 import os
@@ -64,7 +68,7 @@ class Bench:
             message: dict[str, Any] = json.loads(self._file.readline())
             if message.get("id") == number:
                 return message
-            self.outputs.append(message)
+            self.outputs.append({**message, "came_at": time.perf_counter()})
 
 
 def summary(values_ms: list[float]) -> dict[str, float]:
@@ -75,16 +79,66 @@ def summary(values_ms: list[float]) -> dict[str, float]:
     }
 
 
+class Receiver:
+    """Where webhooks are posted to; tells when each event came."""
+
+    def __init__(self) -> None:
+        self.came: queue.Queue[tuple[str, float]] = queue.Queue()
+        came = self.came
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                came.put((event["event_type"], time.perf_counter()))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_address[1]}/"
+
+    def wait(self, event_type: str) -> float:
+        while True:
+            came, at = self.came.get(timeout=MESSAGE_S)
+            if came == event_type:
+                return at
+
+
+def open_door(bench: Bench, code: str) -> tuple[int, dict[str, Any]]:
+    """Enter a code: when the contact of `#` was closed, in ms of the keypad, and the strike that it gave."""
+    bench.outputs.clear()
+    pressed_ms: int = bench.ask(press=code + "#")["pressed_ms"]
+    return pressed_ms, next(o for o in bench.outputs if o.get("output") == "strike" and o["level"] == 1)
+
+
+def await_rest(bench: Bench) -> None:
+    while not any(o.get("output") == "strike" and o["level"] == 0 for o in bench.outputs):
+        bench.ask(heap=True)
+
+
 def press_to_strike(bench: Bench, code: str, count: int) -> list[float]:
     """Milliseconds from the closing of `#` to the strike's output; the strike falls back in between."""
     taken = []
     for _ in range(count):
-        bench.outputs.clear()
-        pressed_ms = bench.ask(press=code + "#")["pressed_ms"]
-        strike = next(o for o in bench.outputs if o.get("output") == "strike" and o["level"] == 1)
+        pressed_ms, strike = open_door(bench, code)
         taken.append(float(strike["ticks_ms"] - pressed_ms))
-        while not any(o.get("output") == "strike" and o["level"] == 0 for o in bench.outputs):
-            bench.ask(heap=True)
+        await_rest(bench)
+    return taken
+
+
+def event_to_webhook(bench: Bench, receiver: Receiver, code: str, count: int) -> list[float]:
+    """Milliseconds from the strike, as the bench tells of it, to the webhook of the event."""
+    taken = []
+    for _ in range(count):
+        _, strike = open_door(bench, code)
+        taken.append((receiver.wait("lock.unlocked") - strike["came_at"]) * 1_000)
+        await_rest(bench)
     return taken
 
 
@@ -120,6 +174,9 @@ def main() -> int:
                     client.get("/devices/get", params={"device_id": keypad["device_id"]})
                     get.append((time.perf_counter() - start) * 1000)
                 strike = press_to_strike(bench, "100000", count)
+                receiver = Receiver()
+                client.post("/webhooks/create", json={"url": receiver.url}).raise_for_status()
+                webhook = event_to_webhook(bench, receiver, "100000", count)
                 for number in range(count, 1000):
                     body = {"device_id": keypad["device_id"], "code": str(100_000 + number)}
                     code = client.post("/access_codes/create", json=body).json()["access_code"]
@@ -140,6 +197,8 @@ def main() -> int:
                 "create_to_set_over_devices_get": round(statistics.median(create_to_set) / baseline, 1),
                 "press_to_strike": summary(strike),
                 "press_to_strike_besides_debounce_ms": round(statistics.median(strike) - _STABLE_MS, 2),
+                "event_to_webhook": summary(webhook),
+                "event_to_webhook_over_devices_get": round(statistics.median(webhook) / baseline, 1),
                 "heap_at_start": {key: heap_at_start[key] for key in ("free", "allocated")},
                 "heap_with_1000_slots": {key: heap_full[key] for key in ("free", "allocated")},
             },
