@@ -91,6 +91,7 @@ class Door:
         now_ms = ticks_ms()
         self._attended_s = max(self._attended_s - 1, 0)
         self.uptime_ms()
+        self._clock.tick(self._journal.floor)
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
         self._note_doorway(self._doorway.tick(now_ms))

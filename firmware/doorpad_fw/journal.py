@@ -22,24 +22,11 @@ _SPARE_SEGMENTS = const(2)
 _NO_CODE = bytes(16)
 
 
-class Entry:
-    """One journal entry. `time_s`: seconds since 2000, 0 if unknown; `uptime_ms`: since the start `boot`."""
-
-    def __init__(self, fields):
-        (
-            self.sequence,
-            self.time_s,
-            self.kind,
-            self.reason,
-            self.slot,
-            self.version,
-            self.maker,
-            self.lockout,
-            self.boot,
-            self.uptime_ms,
-            self.access_code_id,
-            self.ms,
-        ) = fields
+# Of an entry: the fields of a record, in their order.
+_TIME_AT = const(1)
+_LOCKOUT_AT = const(7)
+_BOOT_AT = const(8)
+_MS_AT = const(11)
 
 
 class Journal:
@@ -48,8 +35,8 @@ class Journal:
     def __init__(self, log):
         self._log = log
         self.head = 0  # number of the newest entry, 0 for none
-        self.newest = None  # type: Entry | None
-        self.time_floor_s = 0  # no later entry may be dated before this
+        self.newest: "tuple[int, ...] | None" = None  # the newest intact entry at the start
+        self.floor = (0, 0)  # seconds and milliseconds: no later entry may be dated before this
         self.boot = 1  # number of this start
         self.lockout = 0  # packed state of the lockout, written with every entry
         self._starts = array("I", bytes(4 * log.count))  # number of the first entry of each segment
@@ -66,19 +53,21 @@ class Journal:
             for position, payload in self._log.records(segment):
                 if payload is None:
                     continue
-                entry = Entry(struct.unpack(_FIELDS, payload))
-                start = entry.sequence - position % per_segment
-                self.newest = entry
-                if entry.time_s > self.time_floor_s:
-                    self.time_floor_s = entry.time_s
+                self.newest = struct.unpack(_FIELDS, payload)
+                start = self.newest[0] - position % per_segment
+                self._raise_floor(self.newest[_TIME_AT], self.newest[_MS_AT])
             used = self._log.used if segment == self._log.current else per_segment
             if used:
                 self._starts[segment] = start
                 self.head = start + used - 1
         if self.newest is not None:
-            self.boot = self.newest.boot + 1
-            self.lockout = self.newest.lockout
+            self.boot = self.newest[_BOOT_AT] + 1
+            self.lockout = self.newest[_LOCKOUT_AT]
         self._make_room()
+
+    def _raise_floor(self, time_s, ms):
+        if (time_s, ms) > self.floor:
+            self.floor = (time_s, ms)
 
     @property
     def first(self):
@@ -106,7 +95,7 @@ class Journal:
         )
         try:
             self._log.append(struct.pack(_FIELDS, *fields))
-            self.time_floor_s = max(self.time_floor_s, time_s)
+            self._raise_floor(time_s, ms)
         finally:
             if (self._log.current, self._log.used) != (current, used):
                 self.head = sequence
@@ -131,7 +120,7 @@ class Journal:
         return True
 
     def after(self, cursor, count):
-        """Return up to `count` entries with numbers beyond `cursor`, in order."""
+        """Return up to `count` entries with numbers beyond `cursor`, in order; each the fields of its record."""
         entries = []
         segments = self._log.segments()
         for place, segment in enumerate(segments):
@@ -141,8 +130,8 @@ class Journal:
             for _, payload in self._log.records(segment):
                 if payload is None:
                     continue
-                entry = Entry(struct.unpack(_FIELDS, payload))
-                if entry.sequence > cursor:
+                entry = struct.unpack(_FIELDS, payload)
+                if entry[0] > cursor:
                     entries.append(entry)
                     if len(entries) == count:
                         return entries

@@ -52,7 +52,6 @@ class Operations:
         self._by_number = {
             messages.OP_STATE: self._state,
             messages.OP_PING: self._ping,
-            messages.OP_TIME: self._time,
             messages.OP_DIGEST: self._digest,
             messages.OP_PUT: self._put,
             messages.OP_DEL: self._delete,
@@ -72,10 +71,19 @@ class Operations:
     def serve(self, maker, op, body):
         """Do one request of the host `maker`, and use its body up; return (status, result)."""
         operation = self._by_number.get(op)
-        if operation is None:
-            return messages.UNSUPPORTED, None
         try:
-            return operation(maker, body)
+            if op in (messages.OP_TIME, messages.OP_CLOCK):
+                return seldom.call(
+                    "doorpad_fw.clock_setting",
+                    "serve",
+                    op,
+                    self._clock,
+                    self._journal,
+                    self._door,
+                    maker,
+                    body,
+                )
+            return operation(maker, body) if operation else (messages.UNSUPPORTED, None)
         except FlashError as error:
             sys.print_exception(error)
             return messages.FLASH, None
@@ -112,18 +120,6 @@ class Operations:
 
     def _ping(self, _maker, body):
         return messages.OK, body
-
-    def _time(self, maker, body):
-        unix_s, ms = body
-        if not 0 <= ms < 1000 or unix_s < messages.UNIX_OF_2000:
-            return messages.INVALID, None
-        was_trusted = self._clock.trusted
-        moved_s = self._clock.set(unix_s, ms, self._journal.time_floor_s)
-        if moved_s is None:
-            return messages.TIME_BEHIND, self._journal.time_floor_s + messages.UNIX_OF_2000
-        if not was_trusted or abs(moved_s) > 2:
-            self._door.note(messages.EV_CLOCK_SET, 0, None, maker)
-        return messages.OK, None
 
     def _put(self, maker, body):
         op_id, code_ids, puts = body
@@ -242,24 +238,9 @@ class Operations:
     def _events(self, _maker, body):
         cursor, count = body
         entries = self._journal.after(cursor, min(count, _REPLY_BYTES // _EVENT_BYTES))
-        return messages.OK, [
-            self._journal.epoch,
-            self._journal.first,
-            self._journal.head,
-            [
-                [
-                    entry.sequence,
-                    entry.time_s + messages.UNIX_OF_2000 if entry.time_s else None,
-                    entry.ms,
-                    entry.kind,
-                    entry.reason,
-                    entry.slot,
-                    entry.version,
-                    entry.access_code_id,
-                    entry.boot,
-                    entry.uptime_ms,
-                    entry.maker,
-                ]
-                for entry in entries
-            ],
-        ]
+        for place, entry in enumerate(entries):  # in its place: the heap need not hold both forms of them all
+            sequence, time_s, kind, reason, slot, version, by, _, boot, uptime_ms, access_code_id, ms = entry
+            time_s = time_s + messages.UNIX_OF_2000 if time_s else None
+            told = (sequence, time_s, ms, kind, reason, slot, version, access_code_id, boot, uptime_ms, by)
+            entries[place] = told
+        return messages.OK, [self._journal.epoch, self._journal.first, self._journal.head, entries]

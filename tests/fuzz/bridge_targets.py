@@ -34,8 +34,10 @@ _ASKED: list[Any] = [
     lambda link: operations.put(link, [_WRITE]),
     lambda link: operations.delete(link, [(7, 1, bytes(8))]),
     lambda link: operations.adopt(link, 7, 1, bytes(8), _WRITE.access_code_id),
-    lambda link: operations.set_time(link),
+    lambda link: operations.set_time(link, 1_800_000_000_000),
     lambda link: operations.page_digests(link, 2),
+    lambda link: operations.clock(link),
+    lambda link: operations.hosts(link),
 ]
 
 

@@ -33,6 +33,7 @@ def _is_int(value: Any) -> bool:
 
 _PRELUDE: dict[str, Matches] = {
     "any": lambda value: True,
+    "int": _is_int,
     "nil": lambda value: value is None,
     "bool": lambda value: isinstance(value, bool),
     "tstr": lambda value: isinstance(value, str),

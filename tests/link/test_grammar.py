@@ -86,6 +86,20 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     ),
     "adopt-request": ([25, [300, 7, ID8, ID16]], [((1, 0), -1), ((1, 1), 4097), ((1, 2), None), ((1, 3), ID8)]),
     "adopt-reply": ([25, 6, None], [((1,), 0), ((2,), [])]),
+    "clock-request": (
+        [26, [-300, 20, -9_000, 6_000]],
+        [
+            ((1,), 0),
+            *(((1, place), wrong) for place, wrong in enumerate([None, -1, None, 500_001])),
+        ],
+    ),
+    "clock-reply": (
+        [26, 0, [1_760_000_000, 500, 20, -9_000, 3, 1]],
+        [
+            ((1,), 10),
+            *(((2, place), wrong) for place, wrong in enumerate([0, 1000, -1, None, -1, 5])),
+        ],
+    ),
     "hosts-request": ([27, None], [((1,), [])]),
     "hosts-reply": (
         [27, 0, [[1, ID8, b"name"]]],
@@ -208,7 +222,9 @@ def _write(slot: int, code: str, *, until_s: int | None = None) -> SlotWrite:
 async def _use_everything(connection: Connection, keypad: ControlServer) -> None:
     """Each operation, with every kind of result that a hub can bring about."""
     await operations.state(connection)
-    assert await operations.set_time(connection)
+    assert await operations.set_time(connection, 1_800_000_000_000)
+    assert (await operations.clock(connection)).time_ms is not None
+    assert await operations.adjust_clock(connection, 5, 20, -9_000, 6_000) is not None
     puts = [_write(1, "482913"), _write(2, "591024", until_s=2_000_000_000), _write(3, "482913")]
     statuses = [result.status for result in await operations.put(connection, puts)]
     assert statuses == [messages.OK, messages.OK, messages.DUPLICATE]

@@ -110,6 +110,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "generation": device.generation,
             "firmware": device.firmware,
             "clock_trusted": device.clock_trusted,
+            "clock": _clock(device),
             "health": health_names(device.health),
             "crashes": device.crashes,
             "link_state": device.link_state,
@@ -128,6 +129,21 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             ],
         },
     )
+
+
+def _clock(device: Device) -> dict[str, Any] | None:
+    """How well the clock was known at the last look. Seconds, and parts per million; None: unknown."""
+    if device.clock_looked_at_ms is None:
+        return None
+    error_ms, source = device.clock_error_ms, device.clock_source
+    low_ppb, high_ppb = device.drift_low_ppb, device.drift_high_ppb
+    return {
+        "looked_at": iso(device.clock_looked_at_ms),
+        "error_s": None if error_ms is None else error_ms / 1000,
+        "set_by": None if source is None else makers.name(device, source),
+        "drift_ppm_min": None if low_ppb is None else low_ppb / 1000,
+        "drift_ppm_max": None if high_ppb is None else high_ppb / 1000,
+    }
 
 
 def unmanaged_device_object(hub: Hub, device: Device) -> UnmanagedDeviceObject:

@@ -5,7 +5,6 @@ Times are Unix seconds. Sources: protocol/README.md, "Operations".
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -268,9 +267,52 @@ async def page_digests(connection: Connection, pages: int) -> list[bytes]:
     return found[:pages]
 
 
-async def set_time(connection: Connection) -> bool:
-    """Give the keypad the hub's time, half a round trip ahead. False: its journal is already past it."""
-    now_ms = time.time_ns() // 1_000_000 + connection.round_trip_ms // 2
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What the keypad's clock showed. `time_ms`: Unix milliseconds, None while it is not trusted.
+
+    `error_ms`: how far off it may be, either way; `drift_ppb`: what it takes off its crystal, in parts per billion;
+    `settings`: how often it was set in this start; `source`: who set it last, as a maker number.
+    """
+
+    time_ms: int | None
+    error_ms: int
+    drift_ppb: int
+    settings: int
+    source: int
+
+
+def _clock_reading(answer: object) -> ClockReading:
+    time_s, ms, error_ms, drift_ppb, settings, source = _fields(answer, _INT_N, _INT, _INT, _INT, _INT, _INT)
+    time_ms = None if time_s is None else time_s * 1000 + ms
+    return ClockReading(time_ms, error_ms, drift_ppb, settings, source)
+
+
+async def clock(connection: Connection) -> ClockReading:
+    """Read the keypad's clock, at some time between the call and its return."""
+    return _clock_reading(await _ask(connection, messages.OP_CLOCK, None))
+
+
+async def adjust_clock(
+    connection: Connection, by_ms: int, error_ms: int, drift_ppb: int, wander_ppb: int
+) -> ClockReading | None:
+    """Move the keypad's clock by so much, and tell it how its crystal runs. None: its journal is past that time.
+
+    Args:
+        by_ms: a day at most, either way.
+        error_ms: how well this is known.
+        drift_ppb, wander_ppb: how fast the crystal runs, and how far it may be from that; up to 500,000.
+    """
+    status, answer = await connection.request(messages.OP_CLOCK, [by_ms, error_ms, drift_ppb, wander_ppb])
+    if status == messages.TIME_BEHIND:
+        return None
+    if status != messages.OK:
+        raise Refused(connection.serial, messages.OP_CLOCK, status)
+    return _clock_reading(answer)
+
+
+async def set_time(connection: Connection, now_ms: int) -> bool:
+    """Give the keypad the hub's time, roughly: see `clock`. False: its journal is already past it."""
     status, _ = await connection.request(messages.OP_TIME, [now_ms // 1000, now_ms % 1000])
     if status not in (messages.OK, messages.TIME_BEHIND):
         raise Refused(connection.serial, messages.OP_TIME, status)

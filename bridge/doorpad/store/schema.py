@@ -106,6 +106,13 @@ class Device(Base):
     # By code, device_conditions.StandingCondition.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default=text("'{}'"))
     clock_trusted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # At the last look at the keypad's clock: when that was, how far off it may have been, who had set it (as a maker
+    # number), and between which rates its crystal runs, in parts per billion of the time.
+    clock_looked_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    clock_error_ms: Mapped[int | None]
+    clock_source: Mapped[int | None]
+    drift_low_ppb: Mapped[int | None]
+    drift_high_ppb: Mapped[int | None]
     firmware: Mapped[str | None] = mapped_column(String)
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
     # What it kept of the ends of its program, the newest first: operations.Crash.

@@ -24,7 +24,7 @@ from doorpad.store.database import Database
 from doorpad.store.device_conditions import STOPPED, lift
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
-from doorpad.sync import flaky
+from doorpad.sync import degraded, flaky
 from doorpad.sync.backoff import Backoff
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
@@ -35,6 +35,7 @@ from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
 from doorpad.sync.telling import tell_of_device
+from doorpad.sync.timekeeping import Timekeeper, known_drift, note_clock
 from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Keeper:
         self._on_statistics = on_statistics
         self._woken = asyncio.Event()
         self._answered_at = _now_s()  # when the keypad last proved to be there
-        self._clock_set_at = 0.0
+        self._timekeeper = Timekeeper(keypad.serial, timing)
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
         self._backoff = Backoff()
@@ -118,6 +119,7 @@ class Keeper:
             device.simulated = self._keypad.simulated
             device.profile = self._keypad.profile
             named_again(device)
+            self._timekeeper.known = known_drift(device)
             if device.link_state == "online":
                 device.link_state = "resuming"  # no outage was seen; none is told unless it lasts
 
@@ -235,7 +237,6 @@ class Keeper:
             lift(device, STOPPED)
             if self._credentials.proven(device):
                 log.warning("keypad %s: the keys fit again", self._keypad.serial)
-        self._clock_set_at = 0.0
         reader = Reader(self._database, self.device_id, found.maker, self._now_ms, self._timing)
         converger = Converger(
             self._database,
@@ -295,20 +296,15 @@ class Keeper:
     async def _look(self, connection: Connection) -> KeypadState:
         state = await operations.state(connection)
         self._answered_at = _now_s()
-        clock_age_s = _now_s() - self._clock_set_at
-        if state.time_s is None or not self._clock_set_at or clock_age_s >= self._timing.clock_s:
-            if not await operations.set_time(connection):
-                log.warning(
-                    "keypad %s has seen a later time than this hub's and keeps it; set the hub's clock right",
-                    self._keypad.serial,
-                )
-            self._clock_set_at = _now_s()
-            state = await operations.state(connection)
+        if self._timekeeper.is_due(state):
+            kept = await self._timekeeper.keep(connection, state.boot_id)
+            state = await operations.state(connection)  # the journal may have moved
             async with self._database.write() as session:
                 device = await session.get_one(Device, self.device_id)
-                if device.clock_trusted != (state.time_s is not None):
-                    device.clock_trusted = not device.clock_trusted
+                if device.clock_trusted != kept.trusted:
                     self._woken.set()  # there is something to be said of it, or to be taken back
+                note_clock(device, kept, self._now_ms())
+                await degraded.judge(session, device, self._now_ms(), self._timing)
         if state.health != self._health:
             await self._tell_health(state.health)
         return state

@@ -13,7 +13,8 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     offline_s: a keypad whose port is there and that has not answered for so long is offline.
     handshake_s: one attempt at a session.
     port_s: between looks for a port that is gone.
-    clock_s: between settings of the keypad's clock.
+    clock_s: between looks at the keypad's clock, at most.
+    clock_error_s: before the clock may be off by more, it is set again.
     statistics_s: between looks at what both ends of the link have counted.
     set_ahead_s: so long before its start a code should be on the keypad.
     set_slow_s, set_failed_s: a code that is due and not on the keypad is late, has failed.
@@ -30,6 +31,7 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     handshake_s: Seconds = 3.0
     port_s: Seconds = 0.25
     clock_s: Seconds = 3600.0
+    clock_error_s: Seconds = 0.25
     statistics_s: Seconds = 600.0
     set_ahead_s: Seconds = 3600.0
     set_slow_s: Seconds = 300.0

@@ -16,9 +16,11 @@ from doorpad_fw.slots import NO_CODE, Slot, Slots
 from doorpad_link import messages
 from doorpad_link.identity import Identity, pin_tag
 
+from journal_entries import entries_after
 from ram_flash import Flash
 
 SEGMENTS = 4
+
 DEVICE_KEY = bytes(range(32))
 MASTER = b"99887766"
 STRIKE_MS = 3000
@@ -68,4 +70,4 @@ class Keypad:
 
     def entries(self):
         """(kind, reason, slot) of every journal entry."""
-        return [(entry.kind, entry.reason, entry.slot) for entry in self.journal.after(0, 1000)]
+        return [(entry.kind, entry.reason, entry.slot) for entry in entries_after(self.journal, 0)]

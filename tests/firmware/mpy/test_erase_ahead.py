@@ -8,6 +8,7 @@ from doorpad_link import messages
 from esp32 import Partition
 
 from cases import equal
+from journal_entries import entries_after
 
 PER_SEGMENT = 63
 ENTRIES_PER_SEGMENT = 84
@@ -96,6 +97,6 @@ def test_journal_erases_ahead_for_two_hundred_entries_more():
     equal(_erases_of(lambda: append((4 - SPARE) * ENTRIES_PER_SEGMENT)), 0)
     equal(journal.head - journal.first + 1 >= 10_000, True)
     equal(
-        [entry.sequence for entry in journal.after(journal.first - 1, 3)],
+        [entry.sequence for entry in entries_after(journal, journal.first - 1, 3)],
         [journal.first + n for n in range(3)],
     )

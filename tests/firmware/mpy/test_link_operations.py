@@ -216,9 +216,38 @@ def test_time_is_taken_journaled_once_and_refused_behind_the_journal():
     equal(keypad.clock.now_s() + UNIX_OF_2000, NOW_UNIX + 1)
 
 
+def test_clock_is_read_with_its_error_and_adjusted_once_trusted():
+    keypad = Keypad()
+    equal(_ask(keypad, messages.OP_CLOCK, None), (messages.OK, [None, 0, 0, 0, 0, 0]))
+    equal(_ask(keypad, messages.OP_CLOCK, [0, 5, 0, 0]), (messages.INVALID, None))
+    _ask(keypad, messages.OP_TIME, [NOW_UNIX, 500])
+    equal(_ask(keypad, messages.OP_CLOCK, None), (messages.OK, [NOW_UNIX, 500, 15_000, 0, 1, HOST]))
+    esp32_time.advance(1000)  # the entry about the clock is a floor
+    moved = _ask(keypad, messages.OP_CLOCK, [-300, 7, -9_000, 6_000])
+    equal(moved, (messages.OK, [NOW_UNIX + 1, 200, 7, -9_000, 2, HOST]))
+    equal(keypad.entries(), [(messages.EV_CLOCK_SET, 0, 0)])  # a little is no news
+    _ask(keypad, messages.OP_CLOCK, [3_000, 7, 0, 0])
+    equal(keypad.entries()[1:], [(messages.EV_CLOCK_SET, 0, 0)])
+    equal(_ask(keypad, messages.OP_CLOCK, [-64_000, 7, 0, 0]), (messages.TIME_BEHIND, NOW_UNIX + 4))
+    wrong = ([86_400_001, 0, 0, 0], [0, -1, 0, 0], [0, 0, 500_001, 0], [0, 0, -500_001, 0], [0, 0, 0, -1])
+    for body in wrong:
+        equal(_ask(keypad, messages.OP_CLOCK, body), (messages.INVALID, None), body)
+    equal(_ask(keypad, messages.OP_CLOCK, None)[1][:5], [NOW_UNIX + 4, 200, 7, 0, 3])
+
+
+def test_entry_says_on_behalf_of_which_host_it_was_written():
+    keypad = Keypad()
+    keypad.operations.serve(3, messages.OP_TIME, [NOW_UNIX, 0])
+    keypad.operations.serve(2, messages.OP_CONFIG, [0, [["quiet", 1]]])
+    keypad.enter("0000#")
+    entries = _ask(keypad, messages.OP_EVENTS, [0, 9])[1][3]
+    kinds = [messages.EV_CLOCK_SET, messages.EV_SETTINGS_CHANGED, messages.EV_DENIED]
+    equal([(entry[3], entry[10]) for entry in entries], list(zip(kinds, [3, 2, 0])))
+
+
 def test_events_come_in_pages_from_the_cursor_on():
     keypad = Keypad()
-    keypad.clock.set(NOW_UNIX, 0, 0)
+    keypad.clock.move((NOW_UNIX - UNIX_OF_2000, 0), (0, 0), 1, 0)
     for reason in range(40):
         keypad.door.note(messages.EV_DENIED, reason)
         esp32_time.advance(10)
@@ -241,7 +270,7 @@ def test_state_tells_table_journal_and_clock():
     keypad = Keypad()
     status, state = _ask(keypad, messages.OP_STATE, None)
     equal((status, state[:12]), (messages.OK, [b"bootboot", b"slot", 0, 0, 64, b"jour", 1, 0, None, 1, 0, 0]))
-    keypad.clock.set(NOW_UNIX, 0, 0)
+    keypad.clock.move((NOW_UNIX - UNIX_OF_2000, 0), (0, 0), 1, 0)
     _put(keypad, 7, b"4711")
     keypad.door.note(messages.EV_BOOT, 1)
     esp32_time.advance(1234)

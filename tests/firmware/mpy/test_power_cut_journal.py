@@ -10,6 +10,7 @@ from doorpad_fw.slots import Slot
 from doorpad_link import messages
 
 from cases import cases, equal, raises
+from journal_entries import entries_after
 from ram_flash import TEARS, Flash, PowerCut
 
 HEAP = "400K"
@@ -46,7 +47,7 @@ def _check(journal, head):
     assert oldest <= max(1, head + 1 - (SEGMENTS - SPARE - 1) * PER_SEGMENT), "%d is the oldest" % oldest
     cursor = oldest - 1
     while True:
-        page = journal.after(cursor, 50)
+        page = entries_after(journal, cursor, 50)
         for entry in page:
             cursor += 1
             _check_entry(entry, cursor)
@@ -54,10 +55,9 @@ def _check(journal, head):
             break
     # The one in flight was never told to anyone. Torn, it leaves its number out.
     assert head <= cursor <= journal.head, "%d is the last entry, of %d" % (cursor, journal.head)
-    newest = journal.newest
-    equal(newest.sequence if newest else 0, cursor, "newest")
+    equal(journal.newest[0] if journal.newest else 0, cursor, "newest")
     equal(journal.lockout, cursor % 5, "lockout")
-    equal(journal.time_floor_s, 1000 + cursor if cursor else 0, "time floor")
+    equal(journal.floor, (1000 + cursor, cursor % 1000) if cursor else (0, 0), "time floor")
     return cursor
 
 
@@ -88,7 +88,7 @@ def test_power_cut_at_every_operation_leaves_no_gap(tear):
         following = journal.head + 1
         _append(journal, following)
         equal(journal.head, following, "the next number")
-        _check_entry(journal.after(following - 1, 5)[0], following)
+        _check_entry(entries_after(journal, following - 1, 5)[0], following)
         base.apply(at, data, "all")
     assert flash.erases > 4, "the journal did not go around its flash"
     # (entry kept, number given) of the one in flight.
@@ -139,7 +139,7 @@ def test_journal_that_goes_around_without_a_restart_still_finds_every_entry():
         oldest = journal.first
         if n % 50 == 0:
             for cursor in (oldest - 1, (oldest + n) // 2, n - 1):
-                found = [entry.sequence for entry in journal.after(cursor, 1000)]
+                found = [entry.sequence for entry in entries_after(journal, cursor, 1000)]
                 equal(found, list(range(cursor + 1, n + 1)), "after %d of %d" % (cursor, n))
     assert oldest > 5 * PER_SEGMENT, oldest
 
@@ -156,7 +156,7 @@ def test_damaged_entry_leaves_its_number_out_wherever_it_lies():
         journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
         equal((journal.first, journal.head), (1, count), damaged)
         _append(journal, count + 1)
-        found = [entry.sequence for entry in journal.after(0, 1000)]
+        found = [entry.sequence for entry in entries_after(journal, 0, 1000)]
         equal(found, [n for n in range(1, count + 2) if n != damaged], damaged)
 
 
@@ -170,7 +170,7 @@ def test_entries_of_a_segment_that_are_all_damaged_leave_their_numbers_out():
     journal = Journal(Log(flash, 0, SEGMENTS + 2, LAYOUT, lambda: b"abcd"))
     equal((journal.first, journal.head), (1, 3 * PER_SEGMENT))
     _append(journal, 3 * PER_SEGMENT + 1)
-    found = [entry.sequence for entry in journal.after(PER_SEGMENT - 1, 1000)]
+    found = [entry.sequence for entry in entries_after(journal, PER_SEGMENT - 1, 1000)]
     equal(found, [PER_SEGMENT] + list(range(2 * PER_SEGMENT + 1, 3 * PER_SEGMENT + 2)))
 
 
@@ -183,7 +183,7 @@ def test_entry_that_flash_does_not_take_leaves_its_number_out():
     for n in (3, 4):
         _append(journal, n)
     for again in (journal, _mount(flash)):
-        equal([entry.sequence for entry in again.after(0, 9)], [1, 3, 4])
+        equal([entry.sequence for entry in entries_after(again, 0, 9)], [1, 3, 4])
         equal(again.head, 4)
 
 

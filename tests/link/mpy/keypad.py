@@ -16,9 +16,11 @@ import sys
 
 from doorpad_fw import keys
 from doorpad_fw.link import Link
+from doorpad_link import cbor
 from doorpad_link import identity as identities
 
 import keypad_parts
+from journal_entries import entries_after
 from ram_flash import Flash, PowerCut
 
 
@@ -32,6 +34,7 @@ class _Board:
     def __init__(self, capacity, hosts):
         self._capacity = capacity
         self._boots = 0
+        self.behind_ppb = 0  # parts of a millisecond by which the crystal is ahead of what time has passed
         self.flash = Flash(2 * keypad_parts.SEGMENTS)
         identity = keypad_parts.Keypad(self.flash, capacity).identity
         identity.hosts[:] = hosts
@@ -97,7 +100,7 @@ def do_table():
     """Generation, digest of the table, and [slot, version, flags, PIN, operation id, maker] of each used slot."""
     slots = _board.parts.slots
     found = []
-    for number, version, maker, slot in slots.changed_since(0, 1):
+    for number, version, _, maker, slot in slots.changed_since(0, 1):
         if slot is not None:
             found.append([number, version, slot.flags, slot.pin.decode(), _hex(slot.op_id), maker])
     return [slots.generation, _hex(slots.digest.root()), found]
@@ -107,13 +110,28 @@ def do_journal(after):
     """[sequence, kind, reason, slot] of each entry after a number."""
     return [
         [entry.sequence, entry.kind, entry.reason, entry.slot]
-        for entry in _board.parts.journal.after(after, 1000)
+        for entry in entries_after(_board.parts.journal, after)
     ]
 
 
 def do_about():
     session = _board.link._session
     return {"noise": session.noise, "forged": session.forged, "open": session.is_open}
+
+
+def do_live(real_ms, ticks, drift_ppb):
+    """Let so many milliseconds pass `ticks` times, by a crystal that is this fast, and the door tick each time."""
+    for _ in range(ticks):
+        _board.behind_ppb += real_ms * drift_ppb
+        whole_ms, _board.behind_ppb = divmod(_board.behind_ppb, 1_000_000_000)
+        esp32_time.advance(real_ms + whole_ms)
+        _board.parts.door.tick()
+
+
+def do_serve(maker, body):
+    """One request, [operation, arguments] in CBOR, of a host; returns [status, result] in CBOR."""
+    op, arguments = cbor.decode(binascii.unhexlify(body))
+    return _hex(cbor.encode(_board.parts.operations.serve(maker, op, arguments)))
 
 
 def do_heap():
