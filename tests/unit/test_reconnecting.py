@@ -35,10 +35,15 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
             raise Enough
         raise error
 
+    async def no_one(_device_id: str, _is_in_step: bool) -> None:
+        """Nobody waits for the keypad to be in step."""
+
     async def keep() -> None:
         database = await Database.open(folder)
         keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, False, folder)
-        keeper = Keeper(database, keypad, Ports(()), Timing(), lambda: 1, lambda *_: None, lambda *_: None)
+        keeper = Keeper(
+            database, keypad, Ports(()), Timing(), lambda: 1, lambda *_: None, lambda *_: None, no_one
+        )
         await keeper.enrol()
         try:
             await keeper.run()

@@ -23,6 +23,11 @@ def bridge_id_for(connected_account_id: str) -> str:
     return _derive("bridge", connected_account_id)
 
 
+def connect_webview_id_for(connected_account_id: str) -> str:
+    """The id of the web page that a hub would have come by, if it had come by one: strict clients ask for it."""
+    return _derive("connect_webview", connected_account_id)
+
+
 def unmanaged_code_id(device_id: str, table_epoch: str, slot: int, version: int) -> str:
     """The id of a code that another hand wrote, by the slot's version when it was first seen."""
     return _derive("unmanaged_code", device_id, table_epoch, slot, version)

@@ -12,6 +12,7 @@ from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import STOPPED, stand
 from doorpad.store.schema import Device, LinkState
+from doorpad.sync.account_events import tell_of_creation, tell_of_sync
 from doorpad.sync.finding import Ports
 from doorpad.sync.keeper import Keeper, OnStatistics
 from doorpad.sync.keypad_port import KeypadPort
@@ -41,10 +42,12 @@ class Hub:
         self._keepers = {
             keeper.device_id: keeper
             for keeper in (
-                Keeper(database, keypad, ports, timing, now_ms, on_link, on_statistics) for keypad in keypads
+                Keeper(database, keypad, ports, timing, now_ms, on_link, on_statistics, self._note_in_step)
+                for keypad in keypads
             )
         }
         self._tasks: list[asyncio.Task[None]] = []
+        self._in_step: set[str] = set()
 
     def wake(self, device_id: str) -> None:
         """What this keypad shall hold has changed. A keypad that is no longer configured is left alone."""
@@ -58,6 +61,7 @@ class Hub:
 
     async def start(self) -> None:
         async with self._database.write() as session:
+            await tell_of_creation(session)
             await retire(session, self._keepers.keys(), self._now_ms())
         for keeper in self._keepers.values():
             await keeper.enrol()
@@ -67,6 +71,15 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _note_in_step(self, device_id: str, is_in_step: bool) -> None:
+        if not is_in_step:
+            self._in_step.discard(device_id)
+            return
+        self._in_step.add(device_id)
+        if self._in_step >= self._keepers.keys():
+            async with self._database.write() as session:
+                await tell_of_sync(session, self._now_ms())
 
     async def _keep(self, keeper: Keeper) -> None:
         """Run a keeper for ever: one keypad's trouble must not take the others down."""

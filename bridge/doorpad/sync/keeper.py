@@ -8,7 +8,7 @@ a write that was sent and not answered is either found there or was never done.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 from doorpad_link import messages
@@ -59,6 +59,7 @@ class Keeper:
         now_ms: Unix milliseconds.
         on_link: called with device id and new state when the keypad comes or goes.
         on_statistics: called with device id and what hub and keypad have counted, now and then.
+        on_in_step: called with device id and whether the keypad holds all that is wanted of it.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Keeper:
         now_ms: Callable[[], int],
         on_link: Callable[[str, LinkState], None],
         on_statistics: OnStatistics,
+        on_in_step: Callable[[str, bool], Awaitable[None]],
     ) -> None:
         self.device_id = device_id_for(keypad.serial)
         self._database = database
@@ -78,6 +80,7 @@ class Keeper:
         self._now_ms = now_ms
         self._on_link = on_link
         self._on_statistics = on_statistics
+        self._on_in_step = on_in_step
         self._woken = asyncio.Event()
         self._answered_at = _now_s()  # when the keypad last proved to be there
         self._timekeeper = Timekeeper(keypad.serial, timing)
@@ -114,6 +117,7 @@ class Keeper:
                         link_changed_at_ms=now_ms,
                     )
                 )
+                await tell_of_device(session, self.device_id, "device.added", now_ms)
                 return
             device.name = self._keypad.name
             device.simulated = self._keypad.simulated
@@ -133,6 +137,7 @@ class Keeper:
                 await self._await_next(reason, began + self._backoff.next_s())
                 continue
             self._in_step = False
+            await self._on_in_step(self.device_id, False)
             try:
                 await self._raise_speed(connection)
                 await self._serve(connection, operations.capabilities(opened.capabilities), opened.boot_id)
@@ -212,10 +217,11 @@ class Keeper:
             event_type = None
             if state == "online":
                 if before != "resuming":
-                    event_type = "device.connected"
+                    event_type = "connected"
             elif before not in ("disconnected", "offline"):
-                event_type = "device.disconnected"
+                event_type = "disconnected"
             if event_type is not None:
+                event_type = f"device.{'' if device.managed else 'unmanaged.'}{event_type}"
                 why = "hub_disconnected" if "hub_disconnected" in device.conditions else "device_disconnected"
                 # The API's events know no device_offline: it is told as a disconnection too.
                 payload: dict[str, object] = {"error_code": why} if state != "online" else {}
@@ -258,6 +264,7 @@ class Keeper:
         await self._declare("online", None)
         due_s = await converger.converge()
         self._in_step = True
+        await self._on_in_step(self.device_id, True)
         self._backoff.reset()
         counted_at: float | None = None
         while True:
