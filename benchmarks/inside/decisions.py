@@ -1,4 +1,4 @@
-"""Runs inside MicroPython: what a decision, a change and a start cost. Prints one JSON object.
+"""Runs inside MicroPython: what a decision, a change, an entry of the journal and a start cost. Prints JSON.
 
 micropython decisions.py     in an empty directory
 """
@@ -12,6 +12,8 @@ from doorpad_link import messages
 from esp32 import Partition
 
 from doorpad_fw.decide import decide
+from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
+from doorpad_fw.journal import Journal
 from doorpad_fw.log import Log
 from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import LAYOUT, Slot, Slots
@@ -20,6 +22,11 @@ SEGMENTS = 128
 FEW = 16
 ROUNDS = 200
 CHANGES = 20_000
+EVENTS = 20_000
+WARM_UP = 12_000  # changes or events after which the log goes around its flash
+CHANGES_A_DAY = 100
+EVENTS_A_DAY = 1000
+CYCLES = 100_000  # erases that a block is made for
 
 
 def mount():
@@ -33,11 +40,11 @@ def fill(slots, first, last):
 
 
 def decision_us(slots, last):
-    """Microseconds of one judged PIN, the half of them unknown: the best of five runs."""
+    """Microseconds of one judged PIN, the half of them unknown: the best of 25 runs."""
     pins = [b"%06d" % random.randrange(1, last + 1) for _ in range(ROUNDS // 2)]
     pins += [b"9%06d" % n for n in range(ROUNDS // 2)]
     best = 1 << 60
-    for _ in range(5):
+    for _ in range(25):
         gc.collect()
         began = time.ticks_us()
         for pin in pins:
@@ -46,55 +53,90 @@ def decision_us(slots, last):
     return best / len(pins)
 
 
-def decision_bytes(slots):
+def decision_bytes(slots, pin):
     """Bytes of heap that one decision takes and does not give back before a collection."""
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
     for _ in range(10):
-        decide(slots.find(b"000007"), 0, False, False)
+        decide(slots.find(pin), 0, False, False)
     taken = gc.mem_alloc() - before
     gc.enable()
     return taken / 10
 
 
+class Counted:
+    """Flash operations, erases and bytes programmed since it was made."""
+
+    def __init__(self):
+        self._before = (Partition.operations, Partition.erases, Partition.bytes_programmed)
+
+    def each(self, count):
+        now = (Partition.operations, Partition.erases, Partition.bytes_programmed)
+        operations, erases, programmed = (new - old for new, old in zip(now, self._before))
+        return {
+            "flash_operations": operations / count,
+            "erases": erases / count,
+            "bytes_programmed": programmed / count,
+        }
+
+
+def years(changes, events):
+    """How long flash lasts at CHANGES_A_DAY and EVENTS_A_DAY: the half that wears out first."""
+    worn_a_day = max(changes["erases"] * CHANGES_A_DAY, events["erases"] * EVENTS_A_DAY) / SEGMENTS
+    return int(CYCLES / worn_a_day / 365)
+
+
+def journal_costs():
+    partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
+    journal = Journal(Log(partition, SEGMENTS, SEGMENTS, JOURNAL_LAYOUT, lambda: b"abcd"))
+    for n in range(WARM_UP + EVENTS):
+        if n == WARM_UP:
+            counted = Counted()
+        journal.append(messages.EV_DENIED, messages.UNKNOWN_PIN, n, 0, n, None, messages.MAKER_KEYPAD)
+    costs = counted.each(EVENTS)
+    costs["held"] = journal.head - journal.first + 1
+    return costs
+
+
 def main():
     with open("flash.bin", "wb") as file:
-        for _ in range(SEGMENTS):
+        for _ in range(2 * SEGMENTS):
             file.write(b"\xff" * 4096)
     random.seed(1)
     slots = mount()
     fill(slots, 1, FEW)
     few_us = decision_us(slots, FEW)
-    fill(slots, FEW + 1, SLOTS_MAX)
+    counted = Counted()
+    fill(slots, FEW + 1, FEW + 1000)
+    bulk = counted.each(1000)
+    fill(slots, FEW + 1001, SLOTS_MAX)
     many_us = decision_us(slots, SLOTS_MAX)
-    taken = decision_bytes(slots)
-    operations, erases = Partition.operations, Partition.erases
-    for change in range(CHANGES):
+    for change in range(WARM_UP + CHANGES):
+        if change == WARM_UP:
+            counted = Counted()
         number = random.randrange(1, SLOTS_MAX + 1)
         slot = slots.get(number)
         slot.pin = b"8%06d" % change
         slots.put(slot.version, slot)
-    operations = Partition.operations - operations
-    erases = Partition.erases - erases
+    changes = counted.each(CHANGES)
+    taken = {"right_pin": decision_bytes(slots, slot.pin), "wrong_pin": decision_bytes(slots, b"777777")}
     del slots
     gc.collect()
     began = time.ticks_ms()
     mount()
     boot_ms = time.ticks_diff(time.ticks_ms(), began)
-    gc.collect()
+    events = journal_costs()
     print(
         json.dumps(
             {
                 "decision_us": {"slots_16": few_us, "slots_4096": many_us, "ratio": many_us / few_us},
                 "decision_heap_bytes": taken,
-                "full_table_change": {
-                    "flash_operations": operations / CHANGES,
-                    "erases": erases / CHANGES,
-                    "changes_until_each_block_is_erased_once": CHANGES * SEGMENTS / max(erases, 1),
-                },
+                "bulk_put_of_1000_each": bulk,
+                "full_table_change_each": changes,
+                "journal_entry_each": events,
+                "years_at_100_changes_and_1000_events_a_day": years(changes, events),
                 "boot_ms_slots_4096": boot_ms,
-                "heap_free": gc.mem_free(),
             }
         )
     )

@@ -29,6 +29,7 @@ class Partition:
     operations = 0  # programs and erases since the start
     cut_at = 0  # number of the operation that power is cut in, 0 for none
     erases = 0
+    bytes_programmed = 0
     worn = False  # programs and erases change nothing any more
     # How long an erase takes, least and most: no code runs meanwhile, interrupts are not seen.
     erase_ms = (0, 0)
@@ -52,6 +53,7 @@ class Partition:
         old = bytearray(len(buffer))
         self.readblocks(block, old, offset)
         size = len(old)
+        Partition.bytes_programmed += size
         cleared = int.from_bytes(old, "big") & int.from_bytes(buffer, "big")
         self._put(block * _BLOCK_BYTES + offset, cleared.to_bytes(size, "big"))
 
