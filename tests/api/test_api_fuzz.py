@@ -15,6 +15,7 @@ from doorpad.store.schema import AccessCode, ActionAttempt, Event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
+from seam import AsyncSeam, SeamHttpInvalidInputError
 from sqlalchemy import func, select
 
 DEVICE_ID = device_id_for("00112233445566aa")
@@ -94,6 +95,51 @@ async def test_any_json_gets_an_envelope(
     assert reply["ok"] is False
     assert reply["error"].keys() >= {"type", "message", "data", "request_id"}
     assert await stored(world) == before
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
+async def test_wrong_type_is_a_typed_error_that_names_each_field(
+    world: World, seam: AsyncSeam, operation: AnyOperation
+) -> None:
+    names = [field.name for field in fields(operation.params)]
+    wrong = {name: [[0]] for name in names}  # of no field's type: lists are of texts, ids or objects
+    if not names:
+        return
+    before = await stored(world)
+    with pytest.raises(SeamHttpInvalidInputError) as refused:
+        await seam.client.post(operation.path, json=wrong)
+    assert [name for name in names if not refused.value.get_validation_error_messages(name)] == []
+    assert await stored(world) == before
+
+
+# All are texts that JSON allows; none may reach a statement or a log as anything but a text.
+TRICKS = {
+    "NUL, quote, pattern, digits": "47\x0011'; DROP TABLE access_codes; -- %_\\[*] \u202e\u0664\u202c e\u0301",
+    "half a pair": "\ud83d",
+    "long": "4" * 70_000,
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+async def test_trick_in_each_text_is_refused_or_kept_as_it_is(
+    world: World, http: httpx.AsyncClient, device_id: str, trick: str
+) -> None:
+    """With each field in turn, and the ids of what is there in the others."""
+    await world.add_code(DEVICE_ID, CODE_ID)
+    text = json.dumps(TRICKS[trick])
+    for operation in FUZZED:
+        known = {"device_id": DEVICE_ID, "access_code_id": CODE_ID, "since": "2000-01-01T00:00:00Z"}
+        names = [field.name for field in fields(operation.params)]
+        for name in names:
+            body = {key: value for key, value in known.items() if key in names and key != name}
+            content = json.dumps({**body, name: "?"}).replace('"?"', text)
+            before = await stored(world)
+            response = await http.post(operation.path, content=content.encode())
+            assert response.status_code == 200 or 400 <= response.status_code < 500, (operation.path, name)
+            if response.status_code != 200:
+                assert await stored(world) == before, (operation.path, name)
+    named = await http.get("/devices/get", params={"device_id": DEVICE_ID})
+    assert named.status_code == 200
 
 
 async def stored(world: World) -> list[int | None]:
