@@ -211,7 +211,7 @@ async def test_update_of_pin_and_window_starts_setting_anew(
     created = await seam.access_codes.create(device_id=device_id, code="482913", name="Ann")
     id_ = created.access_code_id
     await world.put_on_keypad(id_, slot=1)
-    await world.change(id_, announced="set", removed_announced=True)
+    await world.change(id_, announced="set")
     async with world.database.write() as session:
         session.add(
             CodeError(
@@ -233,7 +233,7 @@ async def test_update_of_pin_and_window_starts_setting_anew(
     assert [it.mutation_code for it in updated.pending_mutations] == ["updating_code", "updating_time_frame"]
     row = await world.code(id_)
     assert row is not None
-    assert (row.announced, row.removed_announced) == (None, False)
+    assert row.announced is None
     assert world.wakes.device_ids == [device_id]
     event = (await seam.events.list(since="2027-01-01T00:00:00Z", event_type="access_code.changed"))[0]
     assert [(it.property, it.to) for it in event.changed_properties] == [

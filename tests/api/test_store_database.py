@@ -23,7 +23,7 @@ from doorpad.store.schema import Base, Event, Hub
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-DROPPED = {("access_codes", "slow_since_ms")}
+DROPPED = {("access_codes", "slow_since_ms"), ("access_codes", "removed_announced")}
 SCHEMAS = Path(__file__).parent / "schemas"  # a database of each earlier schema, as SQL
 
 

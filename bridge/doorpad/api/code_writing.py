@@ -71,7 +71,6 @@ async def add_code(
         external_modification_allowed=bool(options.external_modification_allowed()),
         one_time=bool(options.is_one_time_use),
         state="active",
-        removed_announced=False,
         taken_off=False,
     )
     _CODE.add(session, code.__dict__)
@@ -162,7 +161,6 @@ def _changes_on_keypad(
         one_time=one_time,
         used_at_ms=None,
         announced=None,
-        removed_announced=False,
         asked_at_ms=now_ms,
         taken_off=False,
     )

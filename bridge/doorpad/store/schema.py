@@ -163,8 +163,6 @@ class AccessCode(Base):
     deleted_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     # What the event log has already said about the code's present version on the keypad.
     announced: Mapped[Announced | None] = mapped_column(String)
-    # The removal of an expired code is in the event log.
-    removed_announced: Mapped[bool] = mapped_column(default=False, server_default=false())
     slot: Mapped[int | None]  # where the keypad holds it, if it is known to
     conversion: Mapped[Literal["requested"] | None] = mapped_column(String)  # to managed, not done yet
     # When its present state was last asked for: made, changed for the keypad, to be removed or converted.

@@ -154,7 +154,6 @@ async def _left(
         await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms, made_by=found.maker)
         return
     if was_there and not wanted(code, learned.now_ms // 1000):
-        code.removed_announced = True
         at = await of_version(session, code, found.version)
         await tell(session, code, "access_code.removed_from_device", at, learned.now_ms)
         await clear_errors(session, code)
