@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 import uvloop
 
-from doorpad import cli_keys
+from doorpad import cli_keypad, cli_keys
 from doorpad.mistakes import told_in_one_line
 from doorpad.store.profile_names import ProfileName
 
@@ -28,6 +28,10 @@ app = typer.Typer(
 
 app.add_typer(cli_keys.app, name="keys")
 app.command(epilog="Example: doorpad audit --json --config /etc/doorpad/doorpad.toml")(cli_keys.audit)
+app.command(
+    "change-key", epilog="Example: doorpad change-key 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml"
+)(cli_keypad.change_key)
+app.command(epilog="Example: doorpad configure 9f86d081884c7d65 strike_ms=7000 quiet=1")(cli_keypad.configure)
 
 _CONSOLE_BAUD = 115_200  # of the prompt, in a stock image
 
@@ -265,36 +269,6 @@ def emulate(
                     print(f"{keypad['name']}: link {keypad['link']}, bench {keypad['control']}")
                 print(f"bridge: doorpad run --config {config.absolute()}", flush=True)
             await stop.wait()
-
-    _run(work())
-
-
-@app.command(
-    "change-key", epilog="Example: doorpad change-key 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml"
-)
-def change_key(
-    serial: Annotated[str, typer.Argument(help="Serial number of the keypad, as in the configuration.")],
-    config: Annotated[Path, typer.Option(help="The configuration.")] = Path("doorpad.toml"),
-) -> None:
-    """Give a keypad a new link key, over the link. Stop its bridge first: it holds the port."""
-
-    async def work() -> None:
-        from doorpad import config as configuration
-        from doorpad.link.rotation import change_key as change
-        from doorpad.store.database import Database
-        from doorpad.sync.finding import Search
-
-        settings = configuration.load(config)
-        keypad = next((keypad for keypad in settings.keypad_ports() if keypad.serial == serial), None)
-        if keypad is None:
-            raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
-        database = await Database.open(settings.data)
-        try:
-            path = await Search(settings.hub_ports(), keypad, settings.timing.handshake_s).locate()
-            await change(path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex)
-        finally:
-            await database.close()
-        print(f"keypad {serial} has a new key", flush=True)
 
     _run(work())
 

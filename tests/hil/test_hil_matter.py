@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from doorpad import keyring
 from doorpad.link import operations
+from doorpad.link import settings as keypad_settings
 from doorpad.link.connection import Connection
 from doorpad.link.operations import JournalRecord, SlotWrite
 from doorpad_link import messages
@@ -66,11 +67,7 @@ class Lock:
         return result.status
 
     async def set_config(self, **settings: int) -> None:
-        _, current = await self.connection.request(messages.OP_CONFIG, None)
-        assert isinstance(current, list)
-        changes = [[name, value] for name, value in settings.items()]
-        status, _ = await self.connection.request(messages.OP_CONFIG, [current[0], changes])
-        assert status == messages.OK
+        await keypad_settings.change(self.connection, await keypad_settings.read(self.connection), settings)
 
     async def head(self) -> int:
         return (await operations.state(self.connection)).journal_head

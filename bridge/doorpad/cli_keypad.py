@@ -1,0 +1,100 @@
+"""`doorpad change-key` and `doorpad configure`: they speak to a keypad while no bridge holds its port."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from doorpad.mistakes import told_in_one_line
+
+if TYPE_CHECKING:
+    from doorpad.sync.keypad_port import KeypadPort
+
+_Serial = Annotated[str, typer.Argument(help="Serial number of the keypad, as in the configuration.")]
+_ConfigOption = Annotated[Path, typer.Option(help="The configuration.")]
+_CONFIG = Path("doorpad.toml")
+
+
+@asynccontextmanager
+async def _without_bridge(config: Path, serial: str) -> "AsyncIterator[tuple[str, KeypadPort]]":
+    """Find a keypad's port while no bridge runs; nobody else can start one as long as the block lasts."""
+    from doorpad import config as configuration
+    from doorpad.store.database import Database
+    from doorpad.sync.finding import Search
+
+    settings = configuration.load(config)
+    keypad = next((keypad for keypad in settings.keypad_ports() if keypad.serial == serial), None)
+    if keypad is None:
+        raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
+    database = await Database.open(settings.data)
+    try:
+        yield await Search(settings.hub_ports(), keypad, settings.timing.handshake_s).locate(), keypad
+    finally:
+        await database.close()
+
+
+def change_key(
+    serial: _Serial,
+    config: _ConfigOption = _CONFIG,
+) -> None:
+    """Give a keypad a new link key, over the link. Stop its bridge first: it holds the port."""
+
+    async def work() -> None:
+        from doorpad.link.rotation import change_key as change
+
+        async with _without_bridge(config, serial) as (path, keypad):
+            await change(path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex)
+        print(f"keypad {serial} has a new key", flush=True)
+
+    with told_in_one_line():
+        asyncio.run(work())
+
+
+def _assignment(text: str) -> tuple[str, int]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value.lstrip("-").isdecimal():
+        raise typer.BadParameter(f"{text!r} is not a name, =, and a whole number, such as strike_ms=7000")
+    return name, int(value)
+
+
+def configure(
+    serial: _Serial,
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="NAME=VALUE of what to change: all of it at once, or nothing. Without any: only show.",
+        ),
+    ] = None,
+    config: _ConfigOption = _CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Show the settings of a keypad and change them, over the link. Stop its bridge first: it holds the port."""
+    wanted = dict(map(_assignment, changes or ()))
+
+    async def work() -> None:
+        from doorpad.link import rotation
+        from doorpad.link import settings as keypad_settings
+
+        async with _without_bridge(config, serial) as (path, keypad):
+            connection, _ = await rotation.open_session(
+                path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex
+            )
+            try:
+                settings = await keypad_settings.read(connection)
+                if wanted:
+                    settings = await keypad_settings.change(connection, settings, wanted)
+            finally:
+                connection.close()
+        for name, setting in sorted(settings.by_name.items()):
+            if as_json:
+                about = {"name": name, "value": setting.value, "least": setting.least, "most": setting.most}
+                print(json.dumps({"type": "setting", **about}), flush=True)
+            else:
+                print(f"{name:<14} {setting.value:>6}   ({setting.least} to {setting.most})", flush=True)
+
+    with told_in_one_line():
+        asyncio.run(work())
