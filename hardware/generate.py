@@ -100,6 +100,16 @@ def constants(pinmap: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def at_rest(pinmap: dict) -> str:
+    """Return the text of the at_rest.py beside boot.py."""
+    levels = [(pinmap[role]["pin"], 1 - pinmap[role]["active"]) for role in ("strike", "buzzer")]
+    return (
+        '"""The levels at which strike and buzzer are at rest. '
+        'Written by hardware/generate.py from hardware/pinmap.toml."""\n\n'
+        f"LEVELS = {tuple(levels)!r}  # (GPIO, level)\n"
+    )
+
+
 def wiring(pinmap: dict) -> str:
     """Return the text of the emulator's wiring.py."""
     keypad = pinmap["keypad"]
@@ -122,6 +132,7 @@ def main() -> int:
     stale = 0
     for target, text in (
         (FIRMWARE / "doorpad_fw" / "pins.py", constants(pinmap)),
+        (FIRMWARE / "at_rest.py", at_rest(pinmap)),
         (FIRMWARE / "emulator" / "wiring.py", wiring(pinmap)),
     ):
         if "--check" not in sys.argv[1:]:

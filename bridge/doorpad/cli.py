@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 import uvloop
 
-from doorpad import cli_keypad, cli_keys
+from doorpad import cli_keypad, cli_keys, cli_update
 from doorpad.mistakes import told_in_one_line
 from doorpad.store.profile_names import ProfileName
 
@@ -32,6 +32,9 @@ app.command(
     "change-key", epilog="Example: doorpad change-key 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml"
 )(cli_keypad.change_key)
 app.command(epilog="Example: doorpad configure 9f86d081884c7d65 strike_ms=7000 quiet=1")(cli_keypad.configure)
+app.command(epilog="Example: doorpad update 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml")(
+    cli_update.update
+)
 
 _CONSOLE_BAUD = 115_200  # of the prompt, in a stock image
 

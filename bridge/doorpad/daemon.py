@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from doorpad import keyring
+from doorpad import keyring, maintenance
 from doorpad.api.app import create_app
 from doorpad.api.events import event_object
 from doorpad.api.keys import ApiKeys, add_key, generate_key
@@ -137,6 +137,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         }
         if new_key is not None:
             ready["api_key"] = new_key
+        await undo.enter_async_context(maintenance.served(config.data, hub.session_with))
         tell(ready)
         await hub.start()
         await stop.wait()

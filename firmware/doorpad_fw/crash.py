@@ -4,27 +4,25 @@
     number version "text"                               of each crash that is kept, the newest last
 
 A door must not wait for a link that ends the program at every start: after ALONE_AT crashes in a row the keypad
-runs without it. Once it has run so for RETRY_S, or after a power cut, it tries the link again; one more crash, and
-it is alone as before. A start with the link that lasts for SETTLED_S ends the row.
+runs without it. Once it has run so for ten minutes, or after a power cut, it tries the link again; one more crash,
+and it is alone as before. A start with the link that lasts for a minute ends the row.
 
 Imported when there is something to write or to read: it does not stay on the heap.
 """
 
-import asyncio
 import io
 import json
 import os
 import sys
 
-from machine import reset
+from doorpad_link import messages
+from machine import PWRON_RESET, WDT_RESET
 from micropython import const
 
-import doorpad_fw
+from doorpad_fw import health
 from doorpad_fw.version import VERSION
 
 ALONE_AT = const(5)
-RETRY_S = const(600)
-SETTLED_S = const(60)
 FILE = "crash.log"
 _KEPT = const(4)
 _TEXT_CHARS_MAX = const(400)  # so that one fits a frame of the link, and what may be left of the heap
@@ -146,17 +144,37 @@ class CrashLog:
         return None
 
 
-async def outlive(log, is_attended):
-    """Let the row end in its time, or the link be tried again once `is_attended()` says that nobody is there.
+# What the rest of the keypad asks for, each time with the file as it is then.
 
-    A program that hangs does not live so long: the watchdog ends it.
+
+def at_start(cause):
+    """Return (crashes in a row, whether to do without the link, crashes that the journal does not have yet).
+
+    `cause`: of the reset. After the watchdog had to bite there is one crash more.
     """
-    if log.is_alone:
-        await asyncio.sleep(RETRY_S)
-        while is_attended():
-            await asyncio.sleep(1)
+    log = CrashLog()
+    if cause == WDT_RESET:
+        log.note_text("the watchdog ended the program")
+    elif cause == PWRON_RESET and log.is_alone:
         log.try_again()
-        reset()
-    await asyncio.sleep(SETTLED_S)
-    log.settled()
-    del doorpad_fw.crash, sys.modules["doorpad_fw.crash"]
+    if log.row:
+        health.report(messages.HEALTH_CRASHED)
+    if log.was_alone:
+        health.report(messages.HEALTH_SAFE_MODE)
+    return log.row, log.is_alone, log.untold
+
+
+def told():
+    CrashLog().told()
+
+
+def settled():
+    CrashLog().settled()
+
+
+def try_again():
+    CrashLog().try_again()
+
+
+def read(place):
+    return CrashLog().crash(place)

@@ -94,6 +94,11 @@ class Link:
         self._on_key_changed(maker)
         self._session.following = None
 
+    @property
+    def is_open(self):
+        """Whether a hub has proven its key since the start."""
+        return self._session.is_open
+
     def changed(self):
         """Tell the host, when it can be told, that table or journal moved on. Without news it is told nothing."""
         self._changed.set()

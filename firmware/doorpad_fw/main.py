@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 
 from machine import reset
 from micropython import const
@@ -11,20 +10,15 @@ from time import ticks_ms
 from doorpad_fw import presses, seldom
 from doorpad_fw.watchdog import Watchdog
 
+SETTLED_S = const(60)  # a start that lasts so long ends a row of crashes
+RETRY_S = const(600)  # so long without the link before it is tried again
 _ERASES_MAX = const(5)  # one after the other; the watchdog is not fed meanwhile
 _BETWEEN_ERASES_MS = const(60)
 
 
 def _on_exception(_loop, context):
-    # A task that died would leave a door half alive: start anew instead.
-    try:
-        gc.collect()  # if it was memory that lacked
-        sys.print_exception(context["exception"])
-        from doorpad_fw import crash
-
-        crash.CrashLog().note(context["exception"])
-    finally:
-        reset()
+    # A task that died would leave a door half alive: it ends everything, and main.py beside boot.py starts anew.
+    raise context["exception"]
 
 
 def _on_press(door, kind, key):
@@ -59,10 +53,26 @@ async def _tick(door, inputs, matrix, link, watchdog):
         touches = matrix.touches
 
 
+async def outlive_crashes(is_alone, is_attended):
+    """Let a row of crashes end in its time; without the link, try that again once nobody is there.
+
+    A program that hangs does not live so long: the watchdog ends it.
+    """
+    if not is_alone:
+        await asyncio.sleep(SETTLED_S)
+        seldom.call("doorpad_fw.crash", "settled")
+        return
+    await asyncio.sleep(RETRY_S)
+    while is_attended():
+        await asyncio.sleep(1)
+    seldom.call("doorpad_fw.crash", "try_again")
+    reset()
+
+
 async def _run():
     asyncio.get_event_loop().set_exception_handler(_on_exception)
     watchdog = Watchdog()
-    door, inputs, matrix, link = seldom.call("doorpad_fw.parts", "build", watchdog.feed)
+    door, inputs, matrix, link, crashes = seldom.call("doorpad_fw.parts", "build", watchdog.feed)
     gc.collect()
     tasks = [
         matrix.run(lambda kind, key: _on_press(door, kind, key)),
@@ -71,6 +81,8 @@ async def _run():
     ]
     if link:
         tasks.append(link.run())
+    if crashes:
+        tasks.append(outlive_crashes(link is None, door.is_attended))
     await asyncio.gather(*tasks)
 
 

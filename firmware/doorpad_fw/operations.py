@@ -49,6 +49,7 @@ class Operations:
         self._door = door
         self._settings = settings
         self._boot_id = boot_id
+        self._updating = None  # an Update while one is being taken in
         self._by_number = {
             messages.OP_STATE: self._state,
             messages.OP_PING: self._ping,
@@ -60,6 +61,7 @@ class Operations:
             messages.OP_EVENTS: self._events,
             messages.OP_CONFIG: self._config,
             messages.OP_CRASHES: self._crashes,
+            messages.OP_UPDATE_STATE: self._update_state,
         }
         self.capabilities = list(limits(settings)) + [
             slots.capacity,
@@ -71,6 +73,11 @@ class Operations:
     def serve(self, maker, op, body):
         """Do one request of the host `maker`, and use its body up; return (status, result)."""
         operation = self._by_number.get(op)
+        if messages.OP_UPDATE_BEGIN <= op <= messages.OP_UPDATE_CANCEL:
+            operation = self._update
+            body = op, body
+        elif self._updating is not None:
+            self._updating.expire()
         try:
             if op in (messages.OP_TIME, messages.OP_CLOCK):
                 return seldom.call(
@@ -232,8 +239,22 @@ class Operations:
         described = seldom.call("doorpad_fw.config", "describe", self._settings)
         return messages.OK, [self._settings[config.VERSION], described]
 
+    def _update_state(self, _maker, _body):
+        return messages.OK, seldom.call("doorpad_fw.update_room", "state")
+
+    def _update(self, _maker, op_and_body):
+        if self._updating is None:
+            from doorpad_fw import update  # seldom needed: it does not stay on the heap
+
+            self._updating = update.Update(self._door.is_attended, self._forget_update)
+        return self._updating.serve(*op_and_body)
+
+    def _forget_update(self):
+        self._updating = None
+        seldom.forget("doorpad_fw.update")
+
     def _crashes(self, _maker, body):
-        return messages.OK, seldom.call("doorpad_fw.crash", "CrashLog").crash(body[0])
+        return messages.OK, seldom.call("doorpad_fw.crash", "read", body[0])
 
     def _events(self, _maker, body):
         cursor, count = body

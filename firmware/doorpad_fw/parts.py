@@ -8,8 +8,9 @@ import os
 
 from doorpad_link import messages
 from esp32 import Partition
-from machine import PWRON_RESET, WDT_RESET, reset_cause
+from machine import WDT_RESET, reset_cause
 
+import selector
 from doorpad_fw import health, pins, seldom
 from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
@@ -32,22 +33,11 @@ def _new_epoch():
     return os.urandom(4)
 
 
-def _crash_log(cause):
-    """Return the log if there were crashes, else None. A start after the watchdog had to bite is one more."""
+def _crashes(cause):
+    """Return (crashes in a row, whether to do without the link, crashes that the journal does not have yet)."""
     if cause != WDT_RESET and _CRASH_LOG not in os.listdir():
-        return None
-    from doorpad_fw import crash  # seldom needed: it does not stay on the heap
-
-    log = crash.CrashLog()
-    if cause == WDT_RESET:
-        log.note_text("the watchdog ended the program")
-    elif cause == PWRON_RESET and log.is_alone:
-        log.try_again()
-    if log.row:
-        health.report(messages.HEALTH_CRASHED)
-    if log.was_alone:
-        health.report(messages.HEALTH_SAFE_MODE)
-    return log
+        return 0, False, 0
+    return seldom.call("doorpad_fw.crash", "at_start", cause)
 
 
 def _settings():
@@ -72,12 +62,12 @@ def _open_link(identity, slots, journal, clock, door, settings, changed):
 
 
 def build(feed):
-    """Return (door, inputs, matrix, link or None). What runs besides them has been begun as a task.
+    """Return (door, inputs, matrix, link or None, crashes in a row before this start).
 
     `feed()` feeds the watchdog.
     """
     cause = reset_cause()
-    crashes = _crash_log(cause)
+    crashes, is_alone, untold = _crashes(cause)
     settings = _settings()
     identity = seldom.call("doorpad_fw.keys", "load")
     partition = Partition.find(Partition.TYPE_DATA, label=_PARTITION)[0]
@@ -95,16 +85,20 @@ def build(feed):
     link = None
     changed = asyncio.Event()  # and no function of this module, which would keep all of it
     door = Door(identity, slots, journal, clock, Outputs(settings), settings, changed.set)
-    if crashes is None or not crashes.is_alone:
+    if not is_alone:
         link = _open_link(identity, slots, journal, clock, door, settings, changed)
     door.note(messages.EV_BOOT, cause)
-    if crashes is not None and crashes.untold:
-        door.note(messages.EV_CRASHED, min(crashes.row, 255))
-        crashes.told()
-    if crashes is not None and crashes.row:
-        from doorpad_fw import crash
+    if untold:
+        door.note(messages.EV_CRASHED, min(crashes, 255))
+        seldom.call("doorpad_fw.crash", "told")
+    _, starts_left, is_back = selector.read()
+    if starts_left is not None or is_back:
+        from doorpad_fw import trial
 
-        asyncio.create_task(crash.outlive(crashes, door.is_attended))
+        if is_back:
+            trial.tell_rolled_back(door.note)
+        else:
+            asyncio.create_task(trial.prove(link, door.is_attended, door.note))
     if reset_due:
         door.note(messages.EV_FACTORY_RESET)
         factory.done()
@@ -114,4 +108,4 @@ def build(feed):
 
         wiegand = Wiegand(pins.WIEGAND, 4 * settings["wiegand"], matrix.touch)
         asyncio.create_task(wiegand.run(door.key))
-    return door, Inputs(settings), matrix, link
+    return door, Inputs(settings), matrix, link, crashes

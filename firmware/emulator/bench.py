@@ -116,12 +116,15 @@ class _Bench:
         self._send(answer)
 
 
-async def serve():
-    """Serve the control channel for ever; the process ends with its other end."""
+def start():
+    """Begin to serve the control channel, for ever; the process ends with its other end."""
     port = open(int(os.getenv("DOORPAD_CONTROL_FD")), "r+b")
-    reader = asyncio.StreamReader(port)
     bench = _Bench(asyncio.StreamWriter(port, {}))
     asyncio.create_task(bench.send())
+    asyncio.create_task(_serve(bench, asyncio.StreamReader(port)))
+
+
+async def _serve(bench, reader):
     while True:
         try:
             line = await reader.readline()

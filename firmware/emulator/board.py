@@ -31,7 +31,7 @@ def tell(message):
 def drive(pin, level):
     """An output takes a level."""
     before = _level_of_columns()
-    changed = _driven.get(pin) != level
+    changed = _driven.get(pin, 0) != level  # undriven, its resistor holds it low
     _driven[pin] = level
     if changed and pin in OUTPUTS:
         for callback in _watchers:

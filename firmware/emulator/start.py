@@ -16,7 +16,7 @@ class _Flag(asyncio.Event):
 
 
 asyncio.ThreadSafeFlag = _Flag
-asyncio.create_task(bench.serve())
+bench.start()
 
 import boot  # noqa: E402, F401
 

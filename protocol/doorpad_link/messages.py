@@ -20,6 +20,12 @@ OP_CONFIG = 41
 OP_NEXT_KEY = 40
 OP_STATISTICS = 50
 OP_CRASHES = 51
+OP_UPDATE_STATE = 60
+OP_UPDATE_BEGIN = 61
+OP_UPDATE_WRITE = 62
+OP_UPDATE_CHECK = 63
+OP_UPDATE_SWITCH = 64
+OP_UPDATE_CANCEL = 65
 
 # Statuses: the second element of a reply, and of each slot's own result.
 OK = 0
@@ -30,6 +36,7 @@ NO_SPACE = 4  # the table holds as many codes as it may
 INVALID = 5
 NOT_FOUND = 6
 UNSUPPORTED = 7
+BUSY = 8  # somebody is at the keypad: ask again
 FLASH = 9  # the write could not be brought to flash; nothing changed
 TIME_BEHIND = 10  # the offered time lies before what the keypad's journal has seen
 TOO_BIG = 13
@@ -74,6 +81,7 @@ EV_KEY_STUCK = 19  # down for 30 s, and ignored until it is up; reason: the key 
 EV_KEY_FREED = 20  # reason: as there
 EV_SETTINGS_CHANGED = 21  # over the link, by the entry's maker
 EV_KEY_CHANGED = 22  # the link key of the entry's maker gave way to a new one
+EV_UPDATED = 24  # reason: one of the two below
 EV_CRASHED = 23  # its program had crashed before this start; reason: how often in a row, at most 255
 
 # Reasons of a decision.
@@ -87,6 +95,10 @@ CLOCK_UNKNOWN = 6
 USED_UP = 7  # a one-time code that has opened before
 CANNOT_SPEND = 8  # a one-time code, and flash does not take that it is spent
 UNDER_DURESS = 9  # of EV_GRANTED
+
+# Reasons of EV_UPDATED.
+PROVEN = 0  # another application is in use for good
+ROLLED_BACK = 1  # it did not prove itself: the one before it is in use again
 
 # Health: bits that a keypad sets when it finds something wrong, and keeps until its next start.
 HEALTH_FLASH_WRITE = 1  # something written to the log did not read back

@@ -14,10 +14,10 @@ import cbor2
 import pycddl
 import pytest
 import reference
-from doorpad import keyring
+from doorpad import application, keyring
 from doorpad.emulator import fleet
 from doorpad.emulator.control import ControlServer
-from doorpad.link import operations
+from doorpad.link import operations, update
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown
 from doorpad.link.operations import SlotWrite
@@ -135,6 +135,24 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [51, 0, [7, "0.1.0", "Traceback"]],
         [((1,), 1), ((2,), 0), ((2, 0), 0), ((2, 1), b"0.1.0"), ((2, 2), None)],
     ),
+    "update-state-request": ([60, None], [((0,), 61)]),
+    "update-state-reply": (
+        [60, 0, ["0.1.0", None, False, 1, 6, 900_000]],
+        [((1,), 1), *(((2, place), wrong) for place, wrong in enumerate([None, ID16, 0, None, -1, None]))],
+    ),
+    "update-begin-request": (
+        [61, [4352, 2 * ID16, 200_000]],
+        [((1, 0), None), ((1, 1), ID16), ((1, 2), -1)],
+    ),
+    "update-begin-reply": ([61, 0, [True]], [((1,), 1), ((2,), True), ((2, 0), 1)]),
+    "update-write-request": ([62, [3, 800, b"data"]], [((1, 0), -1), ((1, 1), None), ((1, 2), "data")]),
+    "update-write-reply": ([62, 3, 800], [((1,), 1), ((2,), None)]),
+    "update-check-request": ([63, [3]], [((1, 0), None), ((1,), 3)]),
+    "update-check-reply": ([63, 0, [800, True]], [((1,), 1), ((2, 0), None), ((2, 1), 1)]),
+    "update-switch-request": ([64, None], [((0,), 65)]),
+    "update-switch-reply": ([64, 0, None], [((1,), 1), ((2,), 0)]),
+    "update-cancel-request": ([65, None], [((0,), 64)]),
+    "update-cancel-reply": ([65, 0, None], [((1,), 1), ((2,), 0)]),
     "ping-request": ([17, None], [((0,), 18)]),
     "ping-reply": ([17, 0, [1]], [((1,), 1)]),
     "unknown-request": ([77, [1]], [((0,), None)]),
@@ -219,6 +237,33 @@ def _write(slot: int, code: str, *, until_s: int | None = None) -> SlotWrite:
     return SlotWrite(slot, 0, code, from_s, until_s, str(UUID(int=slot)), slot.to_bytes(8, "big"))
 
 
+async def _use_an_update(connection: Connection, keypad: ControlServer) -> None:
+    """The application that runs is sent into the place of the other, and put on trial."""
+
+    async def ask(op: int, body: object, status: int = messages.OK) -> Any:
+        answer = await connection.request(op, body)
+        while answer[0] == messages.BUSY:  # keys were pressed just now
+            answer = await connection.request(op, body)
+        assert answer[0] == status, (op, answer)
+        return answer[1]
+
+    new = application.load(keypad.keypad.keypad.folder / "a")
+    now = await update.running(connection)
+    assert (now.identity, now.version) == (new.identity, new.version)
+    begin = [len(new.manifest), new.identity, new.room_bytes]
+    await ask(messages.OP_UPDATE_BEGIN, [len(new.manifest), new.identity, 2**30], messages.NO_SPACE)
+    await ask(messages.OP_UPDATE_BEGIN, begin)
+    await ask(messages.OP_UPDATE_CANCEL, None)
+    while await ask(messages.OP_UPDATE_BEGIN, begin) != [True]:
+        pass
+    await ask(messages.OP_UPDATE_WRITE, [0, 9, b"too early"], messages.CONFLICT)
+    for number, data in enumerate([new.manifest, *(module.data for module in new.modules)]):
+        for offset in range(0, len(data) or 1, 400):
+            await ask(messages.OP_UPDATE_WRITE, [number, offset, data[offset : offset + 400]])
+        assert await ask(messages.OP_UPDATE_CHECK, [number]) == [len(data), True]
+    await ask(messages.OP_UPDATE_SWITCH, None)
+
+
 async def _use_everything(connection: Connection, keypad: ControlServer) -> None:
     """Each operation, with every kind of result that a hub can bring about."""
     await operations.state(connection)
@@ -273,6 +318,7 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     assert status == messages.OK
     assert await connection.request(messages.OP_SPEED, [115_200]) == (messages.OK, None)
     assert await connection.request(77, None) == (messages.UNSUPPORTED, None)
+    await _use_an_update(connection, keypad)  # the last: the keypad restarts
 
 
 async def test_real_session_with_the_firmware_follows_the_grammar(tmp_path, monkeypatch):

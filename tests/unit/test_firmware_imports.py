@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STUBS = ROOT / "typings"  # the ESP32 port's, put there by tests/run
-OWN = {"doorpad_fw", "doorpad_link"}
+OWN = {"doorpad_fw", "doorpad_link", "at_rest", "selector"}
 # The stubs of the common modules are cut from typeshed, and hold some that MicroPython does not have:
 # https://docs.micropython.org/en/latest/library/ and /genrst/modules.html.
 NOT_IN_MICROPYTHON = {"abc", "enum", "types", "typing", "typing_extensions"}

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GENERATE = ROOT / "hardware" / "generate.py"
-WRITTEN = ("firmware/doorpad_fw/pins.py", "firmware/emulator/wiring.py")
+WRITTEN = ("firmware/doorpad_fw/pins.py", "firmware/emulator/wiring.py", "firmware/at_rest.py")
 
 spec = importlib.util.spec_from_file_location("generate", GENERATE)
 assert spec is not None

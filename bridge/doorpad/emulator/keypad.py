@@ -90,6 +90,7 @@ class RunningKeypad:
     async def start(self) -> None:
         """Plug in and power up; returns when the firmware's process runs. Raises KeypadInUse."""
         await self._take_lock()
+        await asyncio.to_thread(runtime.install, self._program, self.keypad.folder)
         self.cable.set(Plug.IN)
         self._power.set()
         self._supervisor = asyncio.create_task(self._supervise())
@@ -187,7 +188,7 @@ class RunningKeypad:
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "TZ": "UTC",
-            "MICROPYPATH": runtime.search_path(self._program),
+            "MICROPYPATH": runtime.boot_path(self._program),
             "DOORPAD_LINK_FD": str(link_inside.fileno()),
             "DOORPAD_CONTROL_FD": str(control_inside.fileno()),
             "DOORPAD_LINK_PACED": str(int(self.cable.line.baud is not None)),

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import ClassVar
 
+from doorpad import application
 from doorpad.emulator import numbers
 from doorpad.errors import DoorpadError, NextStep
 
@@ -56,47 +58,51 @@ def _mpy_cross() -> list[str]:
 
 
 def _sources() -> list[tuple[Path, str]]:
-    """Return (file, name in the program) of everything that a keypad runs, and of the stand-ins."""
+    """Return (file, name when compiled) of everything that a keypad runs, and of the stand-ins.
+
+    `program/` is what no update replaces, `application/` what it does.
+    """
     firmware = _PACKAGE / "firmware"
     link = firmware / "doorpad_link"
     if not firmware.is_dir():  # a checkout, not an installation
         root = _PACKAGE.parent.parent
         firmware, link = root / "firmware", root / "protocol" / "doorpad_link"
     found = [(path, f"emulator/{path.name}") for path in sorted((firmware / "emulator").glob("*.py"))]
-    found += [(firmware / name, f"program/{name}") for name in ("boot.py", "main.py")]
+    found += [(path, f"program/{path.name}") for path in sorted(firmware.glob("*.py"))]
     found += [
-        (path, f"program/doorpad_fw/{path.name}") for path in sorted((firmware / "doorpad_fw").glob("*.py"))
+        (path, f"application/doorpad_fw/{path.name}")
+        for path in sorted((firmware / "doorpad_fw").glob("*.py"))
     ]
     found += [
-        (path, f"program/doorpad_link/{path.name}")
+        (path, f"application/doorpad_link/{path.name}")
         for path in sorted(link.glob("*.py"))
         if path.name != "host.py"
     ]
     return found
 
 
-def compile_program(folder: Path) -> Path:
+def compile_program(folder: Path, changed: Mapping[str, str] | None = None) -> Path:
     """Compile the firmware and the stand-ins to .mpy below `folder`; return the directory that holds them.
 
-    What was compiled from the same sources before is used again.
+    What was compiled from the same sources before is used again. `changed`: texts in place of some of the sources,
+    by names like "application/doorpad_fw/version.py".
 
     Raises:
         MicroPythonMissing: no mpy-cross.
         subprocess.CalledProcessError: a source does not compile; its standard error says why.
     """
-    sources = _sources()
     digest = hashlib.sha256()
-    for path, name in sources:
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    texts = {name: path.read_text() for path, name in _sources()} | dict(changed or {})
+    for name, text in texts.items():
+        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     target = folder / f"program-{digest.hexdigest()[:16]}"
     if target.is_dir():
         return target
     compiler = _mpy_cross()
-    texts = {name: path.read_text() for path, name in sources}
     modules = {
-        name.removeprefix("program/").removesuffix(".py").replace("/", "."): numbers.constants(text)
+        name.removeprefix("application/").removesuffix(".py").replace("/", "."): numbers.constants(text)
         for name, text in texts.items()
-        if name.startswith("program/")
+        if name.startswith("application/")
     }
     building = Path(mkdtemp(prefix="building-", dir=folder))
     for name, text in texts.items():
@@ -110,6 +116,7 @@ def compile_program(folder: Path) -> Path:
             [*compiler, level, "-o", str(output), "-s", name, str(source)], check=True, capture_output=True
         )
         source.unlink()
+    application.describe(building / "application", texts["application/doorpad_fw/version.py"])
     try:
         building.rename(target)
     except OSError:  # another process was faster
@@ -117,6 +124,26 @@ def compile_program(folder: Path) -> Path:
     return target
 
 
-def search_path(program: Path) -> str:
-    """MICROPYPATH for a compiled program. `.frozen` holds asyncio."""
+def boot_path(program: Path) -> str:
+    """MICROPYPATH of a keypad, whose boot.py adds its application to it. `.frozen` holds asyncio."""
     return f"{program / 'emulator'}:{program / 'program'}:.frozen"
+
+
+def search_path(program: Path) -> str:
+    """MICROPYPATH for whoever uses modules of a compiled program alone."""
+    return f"{program / 'application'}:{boot_path(program)}"
+
+
+def install(program: Path, folder: Path) -> None:
+    """Put the application into the file system of an emulated keypad, unless it was put there before.
+
+    So what an update over the link has put there stays, until the firmware on this machine is another.
+    """
+    mark = folder / "flashed"
+    if mark.exists() and mark.read_text() == program.name:
+        return
+    for name in ("a", "b"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "selector").unlink(missing_ok=True)
+    shutil.copytree(program / "application", folder / "a")
+    mark.write_text(program.name)

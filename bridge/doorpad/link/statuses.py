@@ -45,6 +45,7 @@ STATUSES = {
     messages.UNSUPPORTED: Status(
         "UNSUPPORTED", "no such operation here", "update the keypad's firmware", NextStep.PERSON
     ),
+    messages.BUSY: Status("BUSY", "somebody is at the keypad", "nothing: it is asked again", NextStep.RETRY),
     messages.FLASH: Status(
         "FLASH",
         "flash did not take it; what stood before it in a list was done",

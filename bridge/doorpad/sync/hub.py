@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from sqlalchemy.exc import SQLAlchemyError
 
 from doorpad.errors import DoorpadError
+from doorpad.link.connection import Connection
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import STOPPED, stand
+from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
 from doorpad.sync.account_events import tell_of_creation, tell_of_sync
 from doorpad.sync.finding import Ports
@@ -58,6 +60,10 @@ class Hub:
     def keeps(self, device_id: str) -> bool:
         """Whether the configuration names this keypad."""
         return device_id in self._keepers
+
+    async def session_with(self, serial: str) -> Connection:
+        """Return an open session with a keypad, as soon as there is one. Raises KeyError for one not configured."""
+        return await self._keepers[device_id_for(serial)].session()
 
     async def start(self) -> None:
         async with self._database.write() as session:

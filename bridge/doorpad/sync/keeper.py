@@ -95,10 +95,20 @@ class Keeper:
         self._in_step = False  # the present session has brought its keypad in step
         self._losses = Losses(timing.flaky_s, _now_s())
         self._is_flaky = True  # until it has been looked at
+        self._connection: Connection | None = None  # of the present session, once it has
+        self._connected = asyncio.Event()
 
     def wake(self) -> None:
         self._refusals.clear()
         self._woken.set()
+
+    async def session(self) -> Connection:
+        """Return the session that the keypad is kept by, for requests beside the keeper's own; wait for one."""
+        while True:
+            await self._connected.wait()
+            if self._connection is not None and self._connection.down is None:
+                return self._connection
+            self._connected.clear()
 
     async def enrol(self) -> None:
         """Write the keypad's row, or bring its name up to date; before the API starts."""
@@ -150,6 +160,8 @@ class Keeper:
             finally:
                 self._counted = connection.statistics.after(self._counted)
                 connection.close()
+                self._connection = None
+                self._connected.clear()
             # One that did its work may be had again at once.
             await self._await_next(lost, 0 if self._in_step else began + self._backoff.next_s())
 
@@ -265,6 +277,8 @@ class Keeper:
         due_s = await converger.converge()
         self._in_step = True
         await self._on_in_step(self.device_id, True)
+        self._connection = connection
+        self._connected.set()
         self._backoff.reset()
         counted_at: float | None = None
         while True:

@@ -4,10 +4,9 @@ import esp32_time
 
 import asyncio
 import os
-import sys
 
 import machine
-from doorpad_fw import crash
+from doorpad_fw import crash, main
 
 from cases import cases, equal
 
@@ -117,7 +116,8 @@ def _outlive(seconds, attended=False):
     """Let a start live for so long; returns whether it began anew."""
 
     async def play():
-        task = asyncio.create_task(crash.outlive(crash.CrashLog(), lambda: attended))
+        is_alone = crash.CrashLog().is_alone
+        task = asyncio.create_task(main.outlive_crashes(is_alone, lambda: attended))
         await asyncio.sleep(seconds)
         task.cancel()
 
@@ -126,9 +126,6 @@ def _outlive(seconds, attended=False):
     except SystemExit as ended:
         equal(ended.args, (machine.EXIT_RESET,))
         return True
-    finally:
-        sys.modules["doorpad_fw.crash"] = crash  # it has forgotten itself
-        sys.modules["doorpad_fw"].crash = crash
     return False
 
 
@@ -148,15 +145,15 @@ def test_keypad_alone_tries_its_link_after_ten_minutes_and_not_under_somebodys_h
         _crash(ValueError("fault %d" % n))
     log = crash.CrashLog()
     equal((log.row, log.is_alone, log.was_alone), (50, True, False))
-    equal(_outlive(crash.RETRY_S - 1), False)
-    equal(_outlive(2 * crash.RETRY_S, attended=True), False)
+    equal(_outlive(main.RETRY_S - 1), False)
+    equal(_outlive(2 * main.RETRY_S, attended=True), False)
     equal(_row(), 50)
-    equal(_outlive(crash.RETRY_S + 1), True)
+    equal(_outlive(main.RETRY_S + 1), True)
     log = crash.CrashLog()
     equal((log.is_alone, log.was_alone), (False, True), "the next start has its link")
     _crash(OSError(5))
     equal(crash.CrashLog().is_alone, True, "one more crash is enough")
     crash.CrashLog().try_again()
-    equal(_outlive(crash.SETTLED_S + 1), False)
+    equal(_outlive(main.SETTLED_S + 1), False)
     log = crash.CrashLog()
     equal((log.row, log.is_alone, log.was_alone), (0, False, False))

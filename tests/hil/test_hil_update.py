@@ -1,0 +1,103 @@
+"""A new firmware over the link by the running bridge: the door works meanwhile, and a bad one is left again."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from doorpad import application
+from doorpad.emulator import runtime
+from hil_world import WAIT_S, Doorpad, World, running
+
+ROOT = Path(__file__).parents[2]
+FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0\nport_s = 0.1"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("update"), timing=FAST) as world:
+        yield world
+
+
+def _build(world: World, version: str, **changed: str) -> Path:
+    """The firmware of this checkout under another version, and with other texts of some modules."""
+    folder = world.data / "builds"
+    folder.mkdir(exist_ok=True)
+    source = (ROOT / "firmware" / "doorpad_fw" / "version.py").read_text()
+    changed["version"] = re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', source, flags=re.M)
+    texts = {f"application/doorpad_fw/{name}.py": text for name, text in changed.items()}
+    return runtime.compile_program(folder, texts) / "application"
+
+
+def _update(world: World, folder: Path) -> Doorpad:
+    arguments = ["update", world.keypad.serial, "--config", str(world.config), "--json"]
+    return Doorpad([*arguments, "--application", str(folder)], world.data.parent / "update.err")
+
+
+def _in_state(command: Doorpad, state: str, *, after: int = 0, sent: int = 0) -> None:
+    command.message(lambda it: it.get("state") == state and it.get("sent", 0) >= sent, after=after)
+
+
+def test_update_by_the_running_bridge_survives_a_pulled_cable_and_lets_the_door_work(world: World) -> None:
+    world.create(code="482913")
+    before = world.own_fields()["firmware"]
+    new = _build(world, "9.8.7")
+    total = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
+    with world.keypad.bench() as bench:
+        command = _update(world, new)
+        _in_state(command, "sending", sent=total // 4)
+        bench.ask(cable="out")
+        mark = command.mark()
+        _in_state(command, "waiting")
+        bench.ask(cable="in")
+        _in_state(command, "sending", after=mark)
+        resumed = command.message(lambda it: it.get("state") == "sending", after=mark)
+        assert resumed["sent"] > total // 8, "it went on where it was, but for the file that was under way"
+        assert bench.opens("482913") and not bench.opens("482914")
+        _in_state(command, "busy")
+        assert world.own_fields()["firmware"] == before
+        mark = world.bridge.mark()
+        assert command.message(lambda it: "done" in it) == {"done": "9.8.7"}
+        assert command.process.wait(WAIT_S) == 0
+        world.bridge.message(lambda it: it["type"] == "statistics", after=mark)
+        assert world.own_fields()["firmware"] == "9.8.7"
+        assert bench.opens("482913")
+        command = _update(world, new)  # it runs already
+        assert command.message(lambda _: True) == {"done": "9.8.7"}
+
+
+def test_version_that_crashes_is_left_for_the_one_before_which_opens_the_door(world: World) -> None:
+    """Goal: also with its power cut between the starts, where each start looks like the first."""
+    world.create(code="736450")
+    before = world.own_fields()["firmware"]
+    bad = _build(world, "9.9.9", link="raise RuntimeError('a bad build')")
+    with world.keypad.bench() as bench:
+        mark = world.bridge.mark()
+        command = _update(world, bad)
+        _in_state(command, "trial")
+        world.bridge.link("offline", world.device_id, after=mark)
+        bench.ask(power="off")
+        bench.ask(power="on")
+        assert command.process.wait(WAIT_S) == 2 and "version 9.9.9 did not prove itself" in command.said
+        assert world.own_fields()["firmware"] == before
+        assert "RuntimeError: a bad build" in world.own_fields()["crashes"][0]["text"]
+        assert world.own_fields()["crashes"][0]["version"] == "9.9.9"
+        assert bench.opens("736450")
+    for console in world.data.glob("keypads/*/console.log"):
+        console.write_text("")  # the tracebacks are the test's own
+
+
+def test_application_of_another_micropython_is_refused_before_anything_is_sent(world: World) -> None:
+    folder = _build(world, "9.9.8")
+    module = folder / "doorpad_fw" / "clock.mpy"
+    data = bytearray(module.read_bytes())
+    data[1] += 1
+    module.write_bytes(data)
+    application.describe(folder, (ROOT / "firmware" / "doorpad_fw" / "version.py").read_text())
+    command = _update(world, folder)
+    assert command.process.wait(WAIT_S) == 2
+    assert "clock.mpy is compiled for .mpy version 7, not 6" in command.said
+    bare = _update(world, world.data)
+    assert bare.process.wait(WAIT_S) == 2 and "holds no application" in bare.said
+    unknown = Doorpad(["update", "0" * 16, "--config", str(world.config), "--json"], bare.log)
+    assert unknown.process.wait(WAIT_S) == 2 and "names no such keypad" in unknown.said
