@@ -34,7 +34,7 @@ REQUESTS: dict[str, Any] = {
     "STATE": operations.state,
     "PUT": lambda session: operations.put(session, [PUT]),
     "DEL": lambda session: operations.delete(session, [(7, 1, bytes(8))]),
-    "TIME": operations.set_time,
+    "TIME": lambda session: operations.set_time(session, 1_800_000_000_000),
     "EVENTS": lambda session: operations.events(session, 0),
     "STATISTICS": operations.statistics,
 }

@@ -7,6 +7,7 @@ import asyncio
 import board
 import time
 from doorpad_fw import keys, pins
+from doorpad_fw.clock_setting import set_time
 from doorpad_link import messages
 
 from cases import cases, equal
@@ -81,7 +82,7 @@ DAY_S = 86_400
 def _at(keypad, unix_s):
     """Hold the keypad's clock at this second, trusted as after a hub has set it."""
     time.freeze(unix_s)
-    keypad.clock.set(unix_s, 0, 0)
+    set_time(keypad.clock, unix_s, 0, (0, 0), 1)
 
 
 def _decision(keypad, pin):
