@@ -76,6 +76,17 @@ def run(coroutine):
     return asyncio.run(coroutine)
 
 
+def call(function, rest_ms=0):
+    """Return `function()`, called where tasks can be made, after `rest_ms` in which what it began may end."""
+
+    async def play():
+        result = function()
+        await asyncio.sleep_ms(rest_ms)
+        return result
+
+    return run(play())
+
+
 core.ticks = lambda: _ahead_ms + _now_ms
 asyncio.ThreadSafeFlag = _Flag
 time.ticks_ms = ticks_ms

@@ -71,3 +71,7 @@ class Keypad:
     def entries(self):
         """(kind, reason, slot) of every journal entry."""
         return [(entry.kind, entry.reason, entry.slot) for entry in entries_after(self.journal, 0)]
+
+    def kinds(self):
+        """(kind, reason) of every journal entry."""
+        return [(kind, reason) for kind, reason, _ in self.entries()]

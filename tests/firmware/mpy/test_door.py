@@ -2,8 +2,6 @@
 
 import esp32_time
 
-import asyncio
-
 import board
 from doorpad_fw import health, pins
 from doorpad_link import messages
@@ -24,18 +22,8 @@ board.watch(lambda name, level: _strike.append(level) if name == "strike" else N
 
 
 def _with_loop(function):
-    """Run `function()` where tasks can be made, as all of the firmware does."""
-
-    async def run():
-        function()
-        await asyncio.sleep_ms(10_000)  # whatever it began ends
-
     _strike.clear()
-    esp32_time.run(run())
-
-
-def _kinds(keypad):
-    return [(kind, reason) for kind, reason, _ in keypad.entries()]
+    esp32_time.call(function, rest_ms=10_000)
 
 
 def test_right_pin_opens_and_is_journaled_with_its_slot():
@@ -122,7 +110,7 @@ def test_right_pin_outside_its_window_is_no_wrong_try():
         keypad.clock.move((NOW_UNIX - 10 - UNIX_OF_2000, 0), (0, 0), 1, 0)
         for _ in range(12):
             keypad.enter("2222#")
-        equal(_kinds(keypad), [(messages.EV_DENIED, messages.TOO_EARLY)] * 12)
+        equal(keypad.kinds(), [(messages.EV_DENIED, messages.TOO_EARLY)] * 12)
 
     _with_loop(play)
 
@@ -327,4 +315,4 @@ def test_stuck_key_is_journaled_and_is_a_matter_of_health_until_all_are_free():
         keypad.door.key_stuck(key, stuck)
         equal(health.bits, bits, (key, stuck))
     stuck, freed = messages.EV_KEY_STUCK, messages.EV_KEY_FREED
-    equal(_kinds(keypad), [(stuck, 0x35), (stuck, 0x2A), (freed, 0x35), (freed, 0x2A)])
+    equal(keypad.kinds(), [(stuck, 0x35), (stuck, 0x2A), (freed, 0x35), (freed, 0x2A)])

@@ -2,8 +2,6 @@
 
 import esp32_time
 
-import asyncio
-
 import board
 import time
 from doorpad_fw import keys, pins
@@ -32,18 +30,8 @@ board.watch(_watch)
 
 
 def _with_loop(function):
-    """Run `function()` where tasks can be made, as all of the firmware does."""
-
-    async def run():
-        function()
-        await asyncio.sleep_ms(10_000)  # whatever it began ends
-
     _strike.clear()
-    esp32_time.run(run())
-
-
-def _kinds(keypad):
-    return [(kind, reason) for kind, reason, _ in keypad.entries()]
+    esp32_time.call(function, rest_ms=10_000)
 
 
 def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
@@ -125,7 +113,7 @@ def test_code_for_days_is_not_added_while_the_clock_is_not_trusted():
     def play():
         keypad = Keypad()
         keypad.enter(BEGIN + "6#14#5555#8#14#6666#*")
-        equal((keypad.slots.used, _kinds(keypad)), (0, [(messages.EV_PROGRAMMING, 0)]))
+        equal((keypad.slots.used, keypad.kinds()), (0, [(messages.EV_PROGRAMMING, 0)]))
 
     _with_loop(play)
 
@@ -212,7 +200,7 @@ def test_without_a_master_pin_no_entry_opens_local_programming():
         keypad = Keypad(master=None)
         for pin in (MASTER.decode(), "0" * 8, "0" * 4):
             keypad.enter(pin + "#")
-        equal(_kinds(keypad), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
+        equal(keypad.kinds(), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
 
     _with_loop(play)
 
@@ -221,7 +209,7 @@ def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
     def play():
         keypad = Keypad(programming=0)
         keypad.enter(MASTER.decode() + "#1#5555#")
-        equal(_kinds(keypad)[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.kinds()[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
         equal(keypad.slots.used, 0)
 
     _with_loop(play)
@@ -254,7 +242,7 @@ def test_change_that_cannot_be_done_changes_nothing(numbers):
         keypad.add(10, b"2222")
         keypad.enter(BEGIN + "3#" + numbers + "#*")
         equal((keypad.slots.generation, keypad.slots.find(b"4711").number), (2, 9))
-        equal(_kinds(keypad), [(messages.EV_PROGRAMMING, 0)])
+        equal(keypad.kinds(), [(messages.EV_PROGRAMMING, 0)])
 
     _with_loop(play)
 
@@ -306,7 +294,7 @@ def test_master_pin_that_cannot_be_set_leaves_the_old_one(numbers):
         keypad = Keypad()
         keypad.add(9, b"4711")
         keypad.enter(BEGIN + "5#" + numbers + "#*")
-        equal(_kinds(keypad), [(messages.EV_PROGRAMMING, 0)])
+        equal(keypad.kinds(), [(messages.EV_PROGRAMMING, 0)])
         equal(keypad.door.is_master(MASTER), True)
 
     _with_loop(play)

@@ -42,13 +42,6 @@ def _in_file_system(flash, work):
         vfs.umount("/f")
 
 
-def _in_loop(function):
-    async def play():
-        return function()
-
-    return esp32_time.run(play())
-
-
 def _write(folder, files, packed):
     for path, data in files:
         inner = folder + "/" + path.rsplit("/", 1)[0]
@@ -112,7 +105,7 @@ def _cut_everywhere(image, tear, work, after):
         flash.power_up()
         flash.cut_at(operation, tear)
         try:
-            _in_loop(lambda: _in_file_system(flash, work))
+            esp32_time.call(lambda: _in_file_system(flash, work))
             return operation - 1
         except (PowerCut, OSError):
             pass
@@ -128,7 +121,7 @@ def test_power_cut_at_any_operation_of_an_update_starts_the_old_or_the_new_appli
         folder = _in_file_system(flash, _start)
         started.append(folder)
         if folder == "a" and len(started) % 8 == 1:  # each start would take as long as the update itself
-            _in_loop(lambda: _in_file_system(flash, _bring))
+            esp32_time.call(lambda: _in_file_system(flash, _bring))
             equal(_in_file_system(flash, _start), "b", "brought to its end")
 
     cuts = _cut_everywhere(bytes(_keypad().image), tear, _bring, judge)
@@ -145,7 +138,7 @@ def test_power_cut_at_any_operation_of_an_update_starts_the_old_or_the_new_appli
 @cases("nothing", "half", "all")
 def test_power_cut_at_any_start_of_a_trial_ends_it_after_three_starts_or_one_more(tear):
     flash = _keypad()
-    _in_loop(lambda: _in_file_system(flash, _bring))
+    esp32_time.call(lambda: _in_file_system(flash, _bring))
     image = bytes(flash.image)
     for starts in range(4):
 
@@ -167,7 +160,7 @@ def test_power_cut_at_any_start_of_a_trial_ends_it_after_three_starts_or_one_mor
 @cases("nothing", "half", "all")
 def test_power_cut_while_a_trial_ends_leaves_it_on_trial_or_over(tear):
     flash = _keypad()
-    _in_loop(lambda: _in_file_system(flash, _bring))
+    esp32_time.call(lambda: _in_file_system(flash, _bring))
     equal(_in_file_system(flash, _start), "b")
     image = bytes(flash.image)
     proven = set()

@@ -64,13 +64,6 @@ def _until_reset(coroutine):
     return False
 
 
-def _in_loop(function):
-    async def play():
-        function()
-
-    esp32_time.run(play())
-
-
 def _read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -134,7 +127,7 @@ def test_update_comes_whole_and_is_put_on_trial():
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (OK, None))
         equal(selector.read(), ("b", 3, False))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_restart_follows_the_switch_and_waits_for_whoever_is_at_the_keypad():
@@ -163,7 +156,7 @@ def test_state_tells_what_runs_and_what_it_can_use():
         equal(state[1:3], [hashlib.sha256(PACKED).digest(), True])
         assert state[5] > 0
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 @cases(0, 1, 299, 300, 301, 1399)
@@ -180,7 +173,7 @@ def test_update_that_was_cut_off_goes_on_where_its_files_end(held):
         equal(application.bring(keypad.update, FILES, PACKED), WHOLE - held)
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (OK, None))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_switch_is_refused_until_every_file_was_found_right():
@@ -202,7 +195,7 @@ def test_switch_is_refused_until_every_file_was_found_right():
         equal(application.check(keypad.update, 3), (OK, [5, True]))
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (OK, None))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_file_that_changed_on_flash_is_found_and_sent_again():
@@ -216,7 +209,7 @@ def test_file_that_changed_on_flash_is_found_and_sent_again():
         keypad.asks()
         equal(application.bring(keypad.update, FILES, PACKED), len(data))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_nothing_is_taken_and_nothing_switched_while_somebody_is_at_the_keypad():
@@ -234,7 +227,7 @@ def test_nothing_is_taken_and_nothing_switched_while_somebody_is_at_the_keypad()
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (messages.BUSY, None))
         equal(selector.read(), ("a", None, False))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 # (fields of the manifest that differ, status of its check)
@@ -259,7 +252,7 @@ def test_application_that_could_not_run_here_is_refused_by_its_manifest(case):
         raises(ValueError, keypad.serve, messages.OP_UPDATE_WRITE, 1, 0, b"x")
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (messages.INVALID, None))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_application_that_reads_older_forms_is_taken():
@@ -269,7 +262,7 @@ def test_application_that_reads_older_forms_is_taken():
         application.bring(keypad.update, FILES, packed)
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (OK, None))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 @cases(
@@ -293,7 +286,7 @@ def test_path_that_no_module_has_is_refused(path):
         equal(application.check(keypad.update, 0), (messages.INVALID, None))
         raises(ValueError, keypad.serve, messages.OP_UPDATE_WRITE, 1, 0, b"x")
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_piece_out_of_place_or_beyond_the_end_is_refused_and_nothing_is_written():
@@ -313,7 +306,7 @@ def test_piece_out_of_place_or_beyond_the_end_is_refused_and_nothing_is_written(
         equal(keypad.serve(messages.OP_UPDATE_WRITE, 3, 3, b"er"), (OK, 5))
         equal(application.check(keypad.update, 3), (OK, [5, True]))
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_another_update_takes_the_place_of_what_was_there_a_few_files_at_a_time():
@@ -335,7 +328,7 @@ def test_another_update_takes_the_place_of_what_was_there_a_few_files_at_a_time(
         application.bring(keypad.update, FILES, PACKED)
         equal(sorted(os.listdir("b")), ["doorpad_fw", "manifest", "one.mpy", "update.id"])
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_application_that_needs_more_room_than_there_is_is_refused():
@@ -346,7 +339,7 @@ def test_application_that_needs_more_room_than_there_is_is_refused():
         assert 0 < free <= 0x3FFF_FFFF
         raises(ValueError, keypad.serve, messages.OP_UPDATE_WRITE, 0, 0, PACKED)
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_no_update_begins_on_the_copy_that_a_trial_may_need():
@@ -356,7 +349,7 @@ def test_no_update_begins_on_the_copy_that_a_trial_may_need():
         keypad.asks()
         equal(application.begin(keypad.update, PACKED)[0], messages.CONFLICT)
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_cancelled_update_is_forgotten_and_leaves_what_runs_alone():
@@ -367,7 +360,7 @@ def test_cancelled_update_is_forgotten_and_leaves_what_runs_alone():
         equal((keypad.forgotten, selector.read()), (1, ("a", None, False)))
         raises(ValueError, keypad.asks().serve, messages.OP_UPDATE_CHECK, [0])
 
-    _in_loop(play)
+    esp32_time.call(play)
 
 
 def test_update_that_nobody_goes_on_with_is_forgotten():
