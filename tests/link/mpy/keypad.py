@@ -114,6 +114,11 @@ def do_journal(after):
     ]
 
 
+def do_newest():
+    """Number of the journal's newest entry, 0 before the first."""
+    return _board.parts.journal.head
+
+
 def do_about():
     session = _board.link._session
     return {"noise": session.noise, "forged": session.forged, "open": session.is_open}
