@@ -18,7 +18,7 @@ import application
 from cases import cases, equal
 from ram_flash import TEARS, Flash, PowerCut
 
-HEAP = "1M"
+HEAP = "3M"
 BLOCKS = 40
 OLD = [("doorpad_fw/main.mpy", b"old" * 100), ("doorpad_fw/log.mpy", b"log")]
 NEW = [
