@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doorpad.api import code_lookup, code_objects, pins
 from doorpad.store.database import FILE_NAME, Database
 from doorpad.store.schema import AccessCode, Base, Device, Event, Webhook
 from doorpad.store.statements import NewRow, Query, change, one_view, seen
@@ -138,6 +139,28 @@ async def test_statement_and_orm_of_a_writer_are_on_disk_together(database: Data
         NEW_WEBHOOK.add(session, webhook("statement"))
     on_disk = sqlite3.connect(tmp_path / FILE_NAME).execute("SELECT webhook_id FROM webhooks")
     assert {name for (name,) in on_disk} == {"orm", "statement"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pins._HOLDERS,
+        code_lookup._BY_ID,
+        code_lookup._BY_PIN,
+        code_objects._SLOTS,
+        code_objects._ERRORS,
+        code_objects._DEVICES,
+    ],
+)
+async def test_query_of_a_request_reads_no_table_from_end_to_end(
+    database: Database, tmp_path: Path, query: Query[Any]
+) -> None:
+    """What a table costs is not known to a test, but how SQLite goes about it is."""
+    sql = query._statement._sql
+    on_disk = sqlite3.connect(tmp_path / FILE_NAME)
+    steps = on_disk.execute(f"EXPLAIN QUERY PLAN {sql}", ["[]"] * sql.count("?")).fetchall()
+    tables = [step for *_, step in steps if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+    assert steps and tables == []
 
 
 async def test_one_view_does_not_see_what_another_commits_meanwhile(

@@ -22,7 +22,6 @@ _HOLDERS = Query(
     AccessCode.code == bindparam("pin"),
     AccessCode.state != "deleted",
     or_(AccessCode.used_at_ms.is_(None), AccessCode.slot.is_not(None)),
-    order_by=(AccessCode.created_at_ms, AccessCode.access_code_id),
 )
 
 
@@ -71,7 +70,9 @@ def check_free(
     A code in `removing` still holds its PIN: the keypad may not know of the removal yet. One that was for one
     time holds it until it is off the keypad.
     """
+    # Sorted here: asked for in this order, SQLite reads all codes of the device by another index.
     holders = _HOLDERS.all(session, device_id=device_id, pin=pin)
+    holders.sort(key=lambda it: (it.created_at_ms, it.access_code_id))
     starts_s = now_s if starts_s is None else max(starts_s, now_s)
     for holder in holders:
         begins_before_end = ends_s is None or holder.starts_at_s is None or holder.starts_at_s < ends_s

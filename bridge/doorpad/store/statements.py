@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,7 @@ from doorpad.store.sqlite import Dialect
 
 M = TypeVar("M", bound=Base)
 
-_DIALECT = Dialect()
+_DIALECT = Dialect(json_serializer=lambda value: msgspec.json.encode(value).decode())
 _RAW = "raw connection"
 _CHANGED = "changed_"  # before the name of a parameter that is a new value
 
@@ -39,19 +40,19 @@ class Statement:
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs=options)
         assert isinstance(compiled, SQLCompiler)
         self._sql = str(compiled)
-        self._names: Sequence[str] = compiled.positiontup or ()
-        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        self._processors: dict[str, Any] = dict(compiled._bind_processors)
+        fixed, processors = compiled.params, compiled._bind_processors
+        self._parameters: list[tuple[str, Any, Any]] = [
+            (name, fixed.get(name), processors.get(name)) for name in compiled.positiontup or ()
+        ]
 
     def run(self, session: AsyncSession, values: Mapping[str, Any]) -> sqlite3.Cursor:
         """Run it in the transaction of the session; a parameter that is left out is NULL."""
         raw: sqlite3.Connection = session.info[_RAW]
-        return raw.execute(self._sql, [self._value(name, values) for name in self._names])
-
-    def _value(self, name: str, values: Mapping[str, Any]) -> Any:
-        value = values.get(name, self._fixed.get(name))
-        process = self._processors.get(name)
-        return value if process is None else process(value)
+        given = []
+        for name, fixed, process in self._parameters:
+            value = values.get(name, fixed)
+            given.append(value if process is None else process(value))
+        return raw.execute(self._sql, given)
 
 
 class Query(Generic[M]):
