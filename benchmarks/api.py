@@ -14,7 +14,9 @@ memory. Both have 1,000 codes on the device that is asked for.
 doorpad answers a question again from memory until anything is committed: `get` and `list` are such answers.
 `list_after_change` is the first after a commit, with one client.
 
-Prints one JSON object. `busy` is the share of a core that the load generator needed: near 1 it would be the limit.
+Prints one JSON object. `cpu_ms` is what a server used for each answer, in all its threads: it depends less than the
+rates on what else the machine does. `busy` is the share of a core that the load generator needed: near 1 it would be
+the limit.
 """
 
 import argparse
@@ -50,13 +52,21 @@ def load(
     if seconds is not None:
         work["seconds"] = seconds
     script = Path(__file__).parent / "api_load.py"
+    used_ms = cpu_ms(server.pid)
     done = subprocess.run(
         [sys.executable, str(script)], input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True
     )
     measured: dict[str, Any] = json.loads(done.stdout)
+    measured["cpu_ms"] = (cpu_ms(server.pid) - used_ms) / measured["answers"]
     if measured["not_ok"]:
         raise SystemExit(f"requests failed: {measured['not_ok']} (status: number)")
     return measured
+
+
+def cpu_ms(pid: int) -> float:
+    """What a process and its threads have used so far."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) * 1_000 / os.sysconf("SC_CLK_TCK")
 
 
 def headers(server: Server) -> dict[str, str]:
@@ -118,11 +128,13 @@ class Measured:
         self.rates: list[float] = []
         self.latencies_ms: list[float] = []
         self.busy: list[float] = []
+        self.cpu_ms: list[float] = []
 
     def add(self, measured: dict[str, Any]) -> None:
         self.rates.append(measured["answers"] / measured["seconds"])
         self.latencies_ms += measured["latencies_ms"]
         self.busy.append(measured["busy"])
+        self.cpu_ms.append(measured["cpu_ms"])
 
     @property
     def rate(self) -> float:
@@ -134,6 +146,7 @@ class Measured:
             "per_second": round(self.rate, 1),
             "p50_ms": round(ordered[len(ordered) // 2], 2),
             "p99_ms": round(ordered[int(len(ordered) * 0.99)], 2),
+            "cpu_ms": round(statistics.median(self.cpu_ms), 3),
             "busy": round(statistics.median(self.busy), 2),
         }
 
@@ -179,6 +192,8 @@ def measure(ours: Server, theirs: Server, options: argparse.Namespace) -> Iterat
 
 def summary(found: dict[str, Measured]) -> dict[str, Any]:
     made: dict[str, Any] = {name: measured.summary() for name, measured in found.items()}
+    by_cpu = statistics.median(found["fake"].cpu_ms) / statistics.median(found["doorpad"].cpu_ms)
+    made["times_the_fake_by_cpu"] = round(by_cpu, 2)
     made["times_the_fake"] = round(found["doorpad"].rate / found["fake"].rate, 2)
     if "floor" in found:
         made["share_of_the_floor"] = round(found["doorpad"].rate / found["floor"].rate, 2)

@@ -121,7 +121,10 @@ async def run(port: int, clients: int, requests: list[bytes], seconds: float | N
 def main() -> None:
     work = json.load(sys.stdin)
     requests = [encoded(it) for it in work["requests"]]
-    print(json.dumps(uvloop.run(run(work["port"], work["clients"], requests, work.get("seconds")))))
+    measured = uvloop.run(run(work["port"], work["clients"], requests, work.get("seconds")))
+    # Buffered, whatever PYTHONUNBUFFERED says: without a buffer, a long write that a signal cuts short is lost.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+        output.write(json.dumps(measured).encode())
 
 
 if __name__ == "__main__":
