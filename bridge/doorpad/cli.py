@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 import uvloop
 
-from doorpad import cli_keypad, cli_keys, cli_update
+from doorpad import cli_bench, cli_keypad, cli_keys, cli_update
 from doorpad.mistakes import told_in_one_line
 from doorpad.store.profile_names import ProfileName
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_bench.app, name="bench")
 app.command(epilog="Example: doorpad audit --json --config /etc/doorpad/doorpad.toml")(cli_keys.audit)
 app.command(
     "change-key", epilog="Example: doorpad change-key 9f86d081884c7d65 --config /etc/doorpad/doorpad.toml"

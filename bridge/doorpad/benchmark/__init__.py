@@ -1,0 +1,1 @@
+"""What the link costs: `doorpad bench`."""
