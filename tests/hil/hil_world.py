@@ -64,6 +64,11 @@ class Doorpad:
         with self._changed:
             return len(self._messages)
 
+    def heard(self) -> list[Message]:
+        """Every message until now."""
+        with self._changed:
+            return list(self._messages)
+
     def message(self, matches: Callable[[Message], bool], *, after: int = 0) -> Message:
         """The first matching message from the place `after` on; waits for it. Fails if the command ends first."""
         seen = after
