@@ -26,7 +26,7 @@ class Door:
         self._slots = slots
         self._journal = journal
         self._clock = clock
-        self._outputs = outputs
+        self.outputs = outputs
         self._settings = settings
         self._on_change = on_change
         self._entry = entry.Entry()
@@ -35,6 +35,7 @@ class Door:
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._stuck = 0  # keys
         self._attended_s = 0
+        self.unlocked = False  # the end of a pulse is to be noted
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -74,7 +75,7 @@ class Door:
 
     def is_attended(self):
         """Whether somebody is at the keypad: a restart would take from him what he has begun."""
-        return self._attended_s > 0 or self._programming.active or self._outputs.is_unlocked
+        return self._attended_s > 0 or self._programming.active or self.outputs.is_unlocked
 
     def erase_ahead(self):
         """Erase a piece of flash if few are left to write to; return whether it did. Nothing else runs meanwhile."""
@@ -94,10 +95,11 @@ class Door:
         self._clock.tick(self._journal.floor)
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
+        self.note_locked()
         self._note_doorway(self._doorway.tick(now_ms))
         self._entry.expire(now_ms)
         if self._programming.expire(now_ms):
-            self._outputs.programming(False)
+            self.outputs.programming(False)
 
     def input(self, which, active):
         """Take a change of a contact (inputs.py)."""
@@ -109,7 +111,7 @@ class Door:
     def _input(self, which, active):
         now_ms = ticks_ms()
         if which == inputs.EXIT:
-            if active and self._unlock(now_ms):
+            if active and self.unlock(now_ms):
                 self.note(messages.EV_EXIT)
         elif which == inputs.DOOR:
             self._note_doorway(self._doorway.contact(active, now_ms))
@@ -120,12 +122,21 @@ class Door:
         if kind:
             self.note(kind, min(self._settings["held_open_s"], 255) if kind == messages.EV_HELD_OPEN else 0)
 
-    def _unlock(self, now_ms):
-        opened = self._outputs.open_strike()
+    def note_locked(self):
+        """Note the end of a pulse, if one has ended since the last time."""
+        if self.unlocked and not self.outputs.is_unlocked:
+            self.unlocked = False
+            self.note(messages.EV_LOCKED)
+
+    def unlock(self, now_ms):
+        """Open; return whether the door was not open already."""
+        self.note_locked()
+        opened = self.outputs.open_strike()
+        self.unlocked = True
         if opened:
             self._doorway.unlocked(now_ms)
         try:
-            self._outputs.granted()
+            self.outputs.granted()
         except MemoryError as error:
             self._lacks_memory(error)  # the door is open all the same, and the journal is to have it
         return opened
@@ -137,7 +148,7 @@ class Door:
         except MemoryError as error:
             self._lacks_memory(error)
             self._entry.key("*", ticks_ms())
-            self._outputs.refused()
+            self.outputs.refused()
 
     def _lacks_memory(self, error):
         gc.collect()
@@ -147,12 +158,12 @@ class Door:
     def _key(self, key):
         now_ms = ticks_ms()
         self._attended_s = _ATTENDED_S
-        self._outputs.key_pressed()
+        self.outputs.key_pressed()
         self._programming.touch(now_ms)
         did = self._entry.key(key, now_ms)
         if did == entry.CLEARED and self._programming.active:
             self._programming.end()
-            self._outputs.programming(False)
+            self.outputs.programming(False)
         elif did == entry.ENTERED:
             if self._programming.active:
                 self._program(self._entry.entered)
@@ -176,20 +187,20 @@ class Door:
         if slot is None and not shut and self._settings["programming"] and self.is_master(pin):
             self._lockout.right_pin()
             self._programming.begin(now_ms)
-            self._outputs.programming(True)
+            self.outputs.programming(True)
             self.note(messages.EV_PROGRAMMING)
             return
         reason = decide(slot, self._clock.now_s(), self._clock.trusted, shut)
         if slot is not None and reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
             reason = self._spend(slot)
         if slot is not None and reason == messages.GRANTED:
-            self._unlock(now_ms)
+            self.unlock(now_ms)
             self._lockout.right_pin()
             duress = slot.flags & messages.DURESS
             self.note(messages.EV_GRANTED, messages.UNDER_DURESS if duress else reason, slot)
             return
         shut_now = reason == messages.UNKNOWN_PIN and self._lockout.wrong_pin(now_ms)
-        self._outputs.refused()
+        self.outputs.refused()
         self.note(messages.EV_DENIED, reason, slot)
         if shut_now:
             self.note(messages.EV_LOCKOUT, self._lockout.level)
@@ -213,13 +224,13 @@ class Door:
     def _program(self, number):
         action = self._programming.entered(number)
         if action == program.NONE:
-            self._outputs.key_pressed()
+            self.outputs.key_pressed()
         elif action == program.COUNT:
-            self._outputs.count(self._slots.used)
+            self.outputs.count(self._slots.used)
         elif self._do_locally(action):
-            self._outputs.accepted()
+            self.outputs.accepted()
         else:
-            self._outputs.refused()
+            self.outputs.refused()
 
     def _do_locally(self, action):
         parts = self._identity, self._slots, self._clock

@@ -50,6 +50,7 @@ class Operations:
         self._settings = settings
         self._boot_id = boot_id
         self._updating = None  # an Update while one is being taken in
+        self._attempts = []  # remote.py's
         self._by_number = {
             messages.OP_STATE: self._state,
             messages.OP_PING: self._ping,
@@ -62,6 +63,7 @@ class Operations:
             messages.OP_CONFIG: self._config,
             messages.OP_CRASHES: self._crashes,
             messages.OP_UPDATE_STATE: self._update_state,
+            messages.OP_STRIKE: self._strike,
         }
         self.capabilities = list(limits(settings)) + [
             slots.capacity,
@@ -255,6 +257,11 @@ class Operations:
 
     def _crashes(self, _maker, body):
         return messages.OK, seldom.call("doorpad_fw.crash", "read", body[0])
+
+    def _strike(self, maker, body):
+        return seldom.call(
+            "doorpad_fw.remote", "move", self._door, self._journal, self._attempts, maker, body
+        )
 
     def _events(self, _maker, body):
         cursor, count = body

@@ -1,7 +1,7 @@
 """Strike, LEDs and buzzer.
 
 The strike's pulse is played by the RMT peripheral, which falls back to idle without the interpreter: whatever the
-program does, the strike cannot stay energised longer than what the peripheral was last given, 12.5 s at most. A
+program does, the strike cannot stay energised longer than what the peripheral was last given, 5 s at most. A
 longer pulse is given to it in parts, each once the one before is over: if the program hangs, there is no next part.
 """
 
@@ -17,7 +17,9 @@ _RMT_CHANNEL = const(0)
 _CLOCK_DIVIDER = const(255)
 _TICKS_PER_S = const(313_725)  # 80 MHz / 255
 _TICKS_MAX = const(32_767)  # of one RMT half-word
-_HALF_WORDS_MAX = const(120)  # of one load of the channel's memory
+# Of one load. The channel's memory takes 128. With fewer a program that hangs keeps a door open for a shorter time,
+# and lists of this length find room on a heap that is nearly full.
+_HALF_WORDS_MAX = const(48)
 LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S  # of one load
 STRIKE_MS_MAX = const(60_000)
 # Between two parts the strike is at rest for so long: shorter than any strike or magnet needs.
@@ -28,7 +30,11 @@ def pulse_ticks(duration_ms):
     """Split a pulse into RMT half-words: a list of tick counts, each 1 to 32,767."""
     ticks = max(duration_ms * _TICKS_PER_S // 1000, 1)
     pieces = (ticks + _TICKS_MAX - 1) // _TICKS_MAX
-    return [ticks // pieces + (1 if n < ticks % pieces else 0) for n in range(pieces)]
+    # Of its size at once: a list that grows needs more room than may be there.
+    split = [ticks // pieces] * pieces
+    for n in range(ticks % pieces):
+        split[n] += 1
+    return split
 
 
 class _Level:
@@ -48,20 +54,24 @@ class Outputs:
 
     def __init__(self, settings):
         self._settings = settings
-        idle = 1 - pins.STRIKE_ACTIVE
-        strike_pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
-        self._strike = RMT(_RMT_CHANNEL, pin=strike_pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
+        self.take_strike()
         self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
         self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
         self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
-        self._opening = False
+        self.parts = None  # the task that gives the peripheral the further parts of a pulse
         self._programming = False
         self._signal = None  # the running feedback task
+
+    def take_strike(self):
+        """Let it rest: as a plain output before the peripheral has it, and after it let go of it."""
+        idle = 1 - pins.STRIKE_ACTIVE
+        pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
+        self.strike = RMT(_RMT_CHANNEL, pin=pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
 
     @property
     def is_unlocked(self):
         """Whether the strike's time runs."""
-        return self._opening or not self._strike.wait_done()
+        return self.parts is not None or not self.strike.wait_done()
 
     def open_strike(self):
         """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
@@ -71,21 +81,20 @@ class Outputs:
         parts = (duration_ms + LOAD_MS_MAX - 1) // LOAD_MS_MAX
         self._energise(duration_ms // parts)
         if parts > 1:
-            self._opening = True
-            asyncio.create_task(self._go_on(duration_ms // parts, parts - 1))
+            self.parts = asyncio.create_task(self._go_on(duration_ms // parts, parts - 1))
         return True
 
     def _energise(self, duration_ms):
         pieces = pulse_ticks(duration_ms)
-        self._strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+        self.strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
 
     async def _go_on(self, part_ms, parts):
         for _ in range(parts):
             await asyncio.sleep_ms(part_ms)
-            while not self._strike.wait_done():
+            while not self.strike.wait_done():
                 await asyncio.sleep_ms(_LOOK_MS)
             self._energise(part_ms)
-        self._opening = False
+        self.parts = None
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 

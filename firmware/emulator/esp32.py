@@ -116,6 +116,16 @@ class NVS:
         self._pending = {}
 
 
+def _merged(durations, data):
+    # [(ticks, level)], a pair for each change: the peripheral's own memory, which is not on the keypad's heap.
+    levels = []
+    for ticks, level in zip(durations, data):
+        if levels and levels[-1][1] == level:
+            ticks += levels.pop()[0]
+        levels.append((ticks, level))
+    return levels
+
+
 class RMT:
     """Plays one pulse; the level returns to idle at its end whatever the firmware does meanwhile.
 
@@ -126,29 +136,28 @@ class RMT:
         self._pin = pin
         self._idle = idle_level
         self._tick_hz = 80_000_000 // clock_div
-        self._playing = False
+        self._playing = None  # the task that does
 
     def wait_done(self, *, timeout=0):
-        return not self._playing
+        return self._playing is None
+
+    def deinit(self):
+        if self._playing is not None:
+            self._playing.cancel()
+            self._playing = None
 
     def write_pulses(self, durations, data):
-        if self._playing:  # the port would stand still here until the pulse before has ended
+        if self._playing is not None:  # the port would stand still here until the pulse before has ended
             raise RuntimeError("a pulse is being played")
-        self._playing = True
         total_ms = sum(durations) * 1000 // self._tick_hz
         board.tell({"pulse": OUTPUTS[self._pin.number], "ms": total_ms, "level": int(self._idle)})
-        asyncio.create_task(self._play(list(zip(durations, data))))
+        self._playing = asyncio.create_task(self._play(_merged(durations, data)))
         self._pin.value(data[0])
 
-    async def _play(self, pulses):
-        ticks = 0
-        level = pulses[0][1]
-        for duration, wanted in pulses:
-            if wanted != level:
-                await asyncio.sleep_ms(ticks * 1000 // self._tick_hz)
-                self._pin.value(wanted)
-                ticks, level = 0, wanted
-            ticks += duration
-        await asyncio.sleep_ms(ticks * 1000 // self._tick_hz)
+    async def _play(self, levels):
+        for place, (ticks, level) in enumerate(levels):
+            if place:
+                self._pin.value(level)
+            await asyncio.sleep_ms(ticks * 1000 // self._tick_hz)
         self._pin.value(self._idle)
-        self._playing = False
+        self._playing = None

@@ -17,6 +17,7 @@ OP_CLOCK = 26
 OP_HOSTS = 27
 OP_EVENTS = 30
 OP_CONFIG = 41
+OP_STRIKE = 42
 OP_NEXT_KEY = 40
 OP_STATISTICS = 50
 OP_CRASHES = 51
@@ -39,6 +40,7 @@ UNSUPPORTED = 7
 BUSY = 8  # somebody is at the keypad: ask again
 FLASH = 9  # the write could not be brought to flash; nothing changed
 TIME_BEHIND = 10  # the offered time lies before what the keypad's journal has seen
+EXPIRED = 11  # the time in which it was to be done is over, or the keypad has restarted since
 TOO_BIG = 13
 INTERNAL = 14
 
@@ -83,6 +85,12 @@ EV_SETTINGS_CHANGED = 21  # over the link, by the entry's maker
 EV_KEY_CHANGED = 22  # the link key of the entry's maker gave way to a new one
 EV_UPDATED = 24  # reason: one of the two below
 EV_CRASHED = 23  # its program had crashed before this start; reason: how often in a row, at most 255
+EV_HOST_STRIKE = 28  # a host opened or closed; reason: STRIKE_ bits; the attempt's id stands for the code's
+EV_LOCKED = 29  # the strike fell back at the end of its time
+
+# Reason of EV_HOST_STRIKE.
+STRIKE_OPEN = 1  # else closed
+STRIKE_WAS_SO = 2  # it was energised, or at rest, already
 
 # Reasons of a decision.
 GRANTED = 0

@@ -1,5 +1,6 @@
 """A real server on a free port of the loopback, over a real database; the keypad's side is the test's."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from doorpad.store.identity import device_id_for
 from doorpad.store.schema import AccessCode, Device, Slot
 from doorpad.sync.effects import Learned, apply_record
 from doorpad.sync.passing import pass_time
+from doorpad.sync.strike import Strike
 from doorpad.sync.timing import Timing
 
 NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
@@ -25,13 +27,24 @@ HUB, KEYPAD, OTHER_HOST = 1, 0, 2  # makers of slots, as a keypad numbers them
 
 @dataclass
 class Wakes:
-    """Notes which keypads the API wanted brought in step. All are in the configuration but those in `retired`."""
+    """Notes which keypads the API wanted brought in step. All are in the configuration but those in `retired`.
 
+    No keypad has a session.
+    """
+
+    database: Database
+    now_ms: Callable[[], int]
     device_ids: list[str] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
 
     def wake(self, device_id: str) -> None:
         self.device_ids.append(device_id)
+
+    def move_strike(
+        self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
+    ) -> "asyncio.Task[None]":
+        strike = Strike(self.database, device_id, self.now_ms)
+        return asyncio.create_task(strike.move(attempt_id, asked_at_ms, opens=opens))
 
     def keeps(self, device_id: str) -> bool:
         return device_id not in self.retired
@@ -71,7 +84,7 @@ class World:
         self.keys = keys
         self.now_ms = NOW_MS
         self.timing = Timing()
-        self.wakes = Wakes()
+        self.wakes = Wakes(database, lambda: self.now_ms)
         self.hands = Hands()
         self.feed = EventFeed(database)
         self.server = Server(

@@ -34,7 +34,7 @@ async def test_device_says_what_it_can_do(world: World, seam: AsyncSeam) -> None
     assert device.properties.supported_code_lengths == [4, 5, 6]
     assert device.properties.max_active_codes_supported == 30
     assert device.can_simulate_disconnection
-    assert not device.can_remotely_unlock
+    assert device.can_remotely_unlock and device.can_remotely_lock
     assert device.errors == []
     assert await seam.devices.get(name="Keypad 66aa") == device
     assert await seam.locks.get(device_id=device_id) == device

@@ -29,9 +29,7 @@ REFUSED = {
     "/devices/simulate/disconnect_from_hub",
     "/devices/simulate/paid_subscription",
     "/devices/simulate/remove",
-    "/locks/lock_door",
     "/locks/simulate/manual_lock_via_keypad",
-    "/locks/unlock_door",
     # Of what is in use; `hub.hub_and_its_keypads_are_not_deleted`.
     "/connected_accounts/delete",
     "/devices/delete",

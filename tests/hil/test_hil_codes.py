@@ -27,7 +27,7 @@ def test_device_shows_what_the_keypad_told(world: World) -> None:
     assert device.properties.supported_code_lengths == [4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert device.properties.max_active_codes_supported == 4096
     assert (device.display_name, device.properties.serial_number) == (world.keypad.name, world.keypad.serial)
-    assert device.can_program_online_access_codes and not device.can_remotely_unlock
+    assert device.can_program_online_access_codes and device.can_remotely_unlock
 
 
 @pytest.mark.parametrize(

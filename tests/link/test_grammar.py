@@ -126,6 +126,11 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
         [41, 0, [3, [["strike_ms", 3000, 100, 60_000]]]],
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
+    "strike-request": (
+        [42, [1, 1, 5_000, ID16]],
+        [((1, 0), 2), ((1, 1), None), ((1, 2), -1), ((1, 3), ID8)],
+    ),
+    "strike-reply": ([42, 0, True], [((1,), 11), ((2,), 1)]),
     "statistics-request": ([50, None], [((0,), 51)]),
     "statistics-reply": ([50, 0, [1, 2, 0, 0, 60_000, 0, 3, 1]], [((1,), 1), ((2, 3), -1), ((2, 7), None)]),
     "speed-request": ([19, [921_600]], [((1,), 921_600), ((1, 0), None)]),
@@ -313,6 +318,11 @@ async def _use_everything(connection: Connection, keypad: ControlServer) -> None
     assert await connection.request(messages.OP_PING, [b"x", None, "ü"]) == (0, [b"x", None, "ü"])
     newest_s = max(entry.time_s or 0 for entry in page.entries)
     assert await connection.request(messages.OP_TIME, [1_000_000_000, 0]) == (messages.TIME_BEHIND, newest_s)
+    now = await operations.state(connection)
+    for attempt, until_ms, outcome in ((1, 5_000, (0, True)), (1, 5_000, (1, None)), (2, -1, (11, None))):
+        until_ms = (now.uptime_ms + until_ms) % 2**32
+        body = [1, now.boot, until_ms, UUID(int=attempt).bytes]
+        assert await connection.request(messages.OP_STRIKE, body) == outcome
     public = x25519.public(bytes(range(32)))
     status, _ = await connection.request(messages.OP_NEXT_KEY, [b"nexthost", public])
     assert status == messages.OK

@@ -19,7 +19,12 @@ from doorpad.store.statements import NewRow, Query, Statement
 from doorpad.store.status import on_keypad
 
 ActionType = Literal[
-    "CREATE_ACCESS_CODE", "UPDATE_ACCESS_CODE", "DELETE_ACCESS_CODE", "SIMULATE_KEYPAD_CODE_ENTRY"
+    "CREATE_ACCESS_CODE",
+    "UPDATE_ACCESS_CODE",
+    "DELETE_ACCESS_CODE",
+    "SIMULATE_KEYPAD_CODE_ENTRY",
+    "UNLOCK_DOOR",
+    "LOCK_DOOR",
 ]
 
 _ATTEMPT = NewRow(ActionAttempt)
@@ -37,6 +42,7 @@ _ANNOUNCED = Statement(
     )
     .limit(1)
 )
+_OF_DOORS = ("UNLOCK_DOOR", "LOCK_DOOR")
 _EXPIRES_MS = 600_000  # as upstream
 _LIST_DEFAULT = 500
 
@@ -140,7 +146,7 @@ def attempt_object(
     if code is not None:
         made.result = _result(session, hub, attempt, code, now_ms)
     elif attempt.finished == "success":
-        made.result = {}
+        made.result = {"was_confirmed_by_device": True} if attempt.action_type in _OF_DOORS else {}
     if made.result is not None:
         made.status = "success"
     elif code is not None and code.state == "deleted":
@@ -153,7 +159,8 @@ def attempt_object(
         made.status = "error"
         made.error = {
             "type": "action_attempt_expired",
-            "message": "The keypad has not confirmed it within 10 minutes; it is still being tried.",
+            "message": "The keypad has not confirmed it within 10 minutes"
+            + ("." if code is None else "; it is still being tried."),
         }
     return made
 

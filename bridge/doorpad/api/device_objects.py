@@ -35,7 +35,7 @@ class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
     connected_account_id: str
     created_at: str
     is_managed: bool = False
-    capabilities_supported: tuple[str, ...] = ("access_code",)
+    capabilities_supported: tuple[str, ...] = ("access_code", "lock")
     properties: dict[str, Any]
     location: LocationObject
     custom_metadata: dict[str, str | bool]
@@ -54,12 +54,12 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     connected_account_id: str
     created_at: str
     is_managed: bool = True
-    capabilities_supported: tuple[str, ...] = ("access_code",)
+    capabilities_supported: tuple[str, ...] = ("access_code", "lock")
     can_program_online_access_codes: bool = True
     can_program_offline_access_codes: bool = False
     can_unlock_with_code: bool = True
-    can_remotely_unlock: bool = False
-    can_remotely_lock: bool = False
+    can_remotely_unlock: bool = True
+    can_remotely_lock: bool = True
     can_simulate_connection: bool
     can_simulate_disconnection: bool
     can_simulate_removal: bool
@@ -208,6 +208,7 @@ def _properties(device: Device) -> dict[str, Any]:
             "has_built_in_keypad": True,
         },
         "manufacturer": brands.of(device).maker,
+        "locked": not device.unlocked,
         "serial_number": device.serial,
         "has_direct_power": True,
         "online_access_codes_enabled": True,

@@ -9,15 +9,9 @@ from doorpad.api.attempts import ActionAttemptObject
 from doorpad.api.errors import ApiError
 from doorpad.api.service import CREATE, AnyOperation, Operation, Reply, Service, device_or_404
 
-_NO_STRIKE = "the link of this keypad has no command for the strike: only a code or the exit button opens"
-
 
 class DeviceParams(msgspec.Struct, kw_only=True):
     device_id: UUID
-
-
-class LockParams(DeviceParams, kw_only=True):
-    sync: bool | None = None
 
 
 def _refuse(reason: str) -> Callable[[Service, DeviceParams], Awaitable[Reply]]:
@@ -32,8 +26,6 @@ def _refuse(reason: str) -> Callable[[Service, DeviceParams], Awaitable[Reply]]:
 _ATTEMPT = {"action_attempt": ActionAttemptObject}
 
 OPERATIONS: tuple[AnyOperation, ...] = (
-    Operation("/locks/unlock_door", CREATE, LockParams, _refuse(_NO_STRIKE), "Not possible yet.", _ATTEMPT),
-    Operation("/locks/lock_door", CREATE, LockParams, _refuse(_NO_STRIKE), "Not possible yet.", _ATTEMPT),
     Operation(
         "/locks/simulate/manual_lock_via_keypad",
         CREATE,

@@ -1,5 +1,6 @@
 """What a request works with, and the table row that ties a path to its function."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -32,6 +33,11 @@ class Changes(Protocol):
 
     def wake(self, device_id: str) -> None:
         """What the device shall hold has changed. Returns at once; called after the commit."""
+
+    def move_strike(
+        self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
+    ) -> "asyncio.Task[None]":
+        """Open or close a door for an attempt that stands in the database; done when that is decided."""
 
     def keeps(self, device_id: str) -> bool:
         """Whether the hub is to serve this device, by its configuration."""

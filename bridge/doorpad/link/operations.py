@@ -477,6 +477,15 @@ async def adopt(
     return _results([answer], [slot])[0]
 
 
+async def strike(
+    connection: Connection, opens: bool, boot: int, until_uptime_ms: int, attempt_id: str
+) -> int:
+    """Open or close the door; return the status. Of the keypad's start `boot`, and at its uptime at the latest."""
+    body = [int(opens), boot, until_uptime_ms, UUID(attempt_id).bytes]
+    status, _ = await connection.request(messages.OP_STRIKE, body)
+    return status
+
+
 def _results(answer: object, slots: Sequence[object]) -> list[SlotResult]:
     if not isinstance(answer, list) or len(answer) != len(slots):
         raise ProtocolViolation("not one result for each slot")

@@ -58,6 +58,12 @@ STATUSES = {
         "set the hub's clock right",
         NextStep.PERSON,
     ),
+    messages.EXPIRED: Status(
+        "EXPIRED",
+        "too late, or the keypad has restarted since",
+        "ask again, while it is still wanted",
+        NextStep.CHANGE_REQUEST,
+    ),
     messages.TOO_BIG: Status(
         "TOO_BIG",
         "the result does not fit a frame",

@@ -117,6 +117,8 @@ class Device(Base):
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
     # What it kept of the ends of its program, the newest first: operations.Crash.
     crashes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    # Whether its strike is within a pulse, by its journal as far as read.
+    unlocked: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Slot(Base):

@@ -19,6 +19,7 @@ from doorpad.sync.finding import Ports
 from doorpad.sync.keeper import Keeper, OnStatistics
 from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.retired import retire
+from doorpad.sync.strike import Strike
 from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -50,12 +51,25 @@ class Hub:
         }
         self._tasks: list[asyncio.Task[None]] = []
         self._in_step: set[str] = set()
+        self._moves: set[asyncio.Task[None]] = set()  # of strikes: a task that nobody holds may be collected
 
     def wake(self, device_id: str) -> None:
         """What this keypad shall hold has changed. A keypad that is no longer configured is left alone."""
         keeper = self._keepers.get(device_id)
         if keeper is not None:
             keeper.wake()
+
+    def move_strike(
+        self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
+    ) -> asyncio.Task[None]:
+        """Do an attempt that stands in the database; see `Strike.move`."""
+        keeper = self._keepers.get(device_id)
+        away = Strike(self._database, device_id, self._now_ms)  # of a keypad that is no longer configured
+        strike = away if keeper is None else keeper.strike
+        task = asyncio.create_task(strike.move(attempt_id, asked_at_ms, opens=opens))
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
+        return task
 
     def keeps(self, device_id: str) -> bool:
         """Whether the configuration names this keypad."""

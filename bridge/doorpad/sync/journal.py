@@ -10,7 +10,7 @@ from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store import makers
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
 from doorpad.store.schema import Device
-from doorpad.sync import degraded, gaps
+from doorpad.sync import degraded, gaps, strike
 from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,14 @@ _OWN_EVENTS = {
     messages.EV_KEY_STUCK: "doorpad.key_stuck",
     messages.EV_KEY_FREED: "doorpad.key_freed",
 }
+
+_OF_STRIKE = (
+    messages.EV_BOOT,
+    messages.EV_GRANTED,
+    messages.EV_EXIT,
+    messages.EV_HOST_STRIKE,
+    messages.EV_LOCKED,
+)
 
 
 def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int:
@@ -98,7 +106,10 @@ async def _apply(
 ) -> None:
     assert device.journal_epoch is not None and device.table_epoch is not None
     code_id = entry.access_code_id
-    if code_id is None and entry.slot:
+    strike_told = await strike.learn(session, device, entry, now_ms) if entry.kind in _OF_STRIKE else None
+    if entry.kind == messages.EV_HOST_STRIKE:
+        code_id = None  # it is an attempt's
+    elif code_id is None and entry.slot:
         code_id = unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
     event_id = journal_event_id(
         device.device_id, device.journal_epoch, entry.sequence, device.journal_rewound
@@ -112,6 +123,8 @@ async def _apply(
     elif entry.kind == messages.EV_EXIT:
         event_type = "lock.unlocked"
         payload = {"method": "manual"}
+    elif strike_told is not None:
+        event_type, payload = strike_told
     elif entry.kind == messages.EV_TAMPER:
         event_type = "device.tampered"
     elif entry.kind == messages.EV_DENIED:

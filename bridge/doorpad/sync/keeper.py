@@ -34,6 +34,7 @@ from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
+from doorpad.sync.strike import Strike
 from doorpad.sync.telling import tell_of_device
 from doorpad.sync.timekeeping import Timekeeper, known_drift, note_clock
 from doorpad.sync.timing import SETTLE_S, Timing
@@ -97,6 +98,7 @@ class Keeper:
         self._is_flaky = True  # until it has been looked at
         self._connection: Connection | None = None  # of the present session, once it has
         self._connected = asyncio.Event()
+        self.strike = Strike(database, self.device_id, now_ms)
 
     def wake(self) -> None:
         self._refusals.clear()
@@ -159,6 +161,7 @@ class Keeper:
                     self._higher_speed.lost(_now_s())
             finally:
                 self._counted = connection.statistics.after(self._counted)
+                self.strike.gone()
                 connection.close()
                 self._connection = None
                 self._connected.clear()
@@ -270,6 +273,7 @@ class Keeper:
         if state.health & messages.HEALTH_CRASHED:
             await self._read_crashes(connection)
         await reader.changes(connection, state)
+        await self.strike.settle()
         if pages := await reader.verify(connection, state):
             log.warning("keypad %s: %d pages of its table were read again", self._keypad.serial, pages)
         await self._settle_all(may_finish=True)
@@ -292,12 +296,14 @@ class Keeper:
                 await self._review_connection()
             state = await self._look(connection)
             changed = await reader.changes(connection, state)
+            await self.strike.settle()
             if woken or changed or self._refusals or self._now_ms() >= due_s * 1000:
                 due_s = await converger.converge()
 
     async def _wait(self, connection: Connection, due_s: float) -> bool:
         """Until a hint, a wake, the next poll, what is due, or the end of the session. True: woken."""
-        seconds = min(self._timing.poll_s, max(due_s - self._now_ms() / 1000, 0))
+        due_in_s = max(due_s - self._now_ms() / 1000, 0)
+        seconds = min(self._timing.poll_s, due_in_s, self.strike.decided_s)
         waits = [
             asyncio.ensure_future(self._woken.wait()),
             asyncio.ensure_future(connection.hinted.wait()),
@@ -316,6 +322,7 @@ class Keeper:
 
     async def _look(self, connection: Connection) -> KeypadState:
         state = await operations.state(connection)
+        self.strike.saw(connection, state)
         self._answered_at = _now_s()
         if self._timekeeper.is_due(state):
             kept = await self._timekeeper.keep(connection, state.boot_id)

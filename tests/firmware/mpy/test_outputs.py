@@ -35,10 +35,10 @@ def test_pieces_of_a_pulse_fit_the_peripheral_and_sum_to_its_duration():
         short_us = duration_ms * 1000 - sum(pieces) * 51 / 16
         assert (0 <= short_us < 100) if duration_ms else pieces == [1], (duration_ms, short_us)
         assert all(1 <= piece <= 32_767 for piece in pieces), duration_ms
-        assert len(pieces) <= 120, duration_ms
+        assert len(pieces) <= 48, duration_ms
 
 
-@cases(100, 101, 1000, 5000, 12000)
+@cases(100, 101, 1000, 5000)
 def test_strike_is_energised_for_its_time_and_released_without_the_program(strike_ms):
     async def open_(outputs):
         outputs.open_strike()
@@ -49,7 +49,7 @@ def test_strike_is_energised_for_its_time_and_released_without_the_program(strik
     assert strike_ms - 2 <= off[2] - on[2] <= strike_ms, off[2] - on[2]
 
 
-@cases(12_600, 30_000, 60_000)
+@cases(5_100, 12_000, 30_000, 60_000)
 def test_longer_pulse_than_the_peripheral_plays_at_once_is_played_in_parts_with_hardly_a_rest(strike_ms):
     async def open_(outputs):
         equal(outputs.open_strike(), True)

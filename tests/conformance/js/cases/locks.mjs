@@ -26,7 +26,7 @@ export async function calls_work_as_the_device_says_it_can(world) {
   const calls = [
     [device.can_remotely_unlock, () => seam.locks.unlockDoor({ device_id })],
     [device.can_remotely_lock, () => seam.locks.lockDoor({ device_id })],
-    [device.can_remotely_lock, () => seam.locks.simulate.manualLockViaKeypad({ device_id })],
+    [false, () => seam.locks.simulate.manualLockViaKeypad({ device_id })],
     [device.can_simulate_hub_disconnection, () => seam.devices.simulate.disconnectFromHub({ device_id })],
     [device.can_simulate_hub_connection, () => seam.devices.simulate.connectToHub({ device_id })],
     [device.can_simulate_removal, () => seam.devices.simulate.remove({ device_id })],
