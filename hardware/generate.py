@@ -16,6 +16,7 @@ KEYS = "0123456789*#"
 LETTERS = "ABCD"
 
 STRAPPING = {0, 2, 5, 12, 15}
+RESTING_HIGH = {5, 15}  # of these, the ones that do no harm on lines that rest high
 UART0 = {1, 3}
 FLASH = set(range(6, 12))
 INPUT_ONLY = {34, 35, 36, 39}
@@ -26,10 +27,10 @@ class PinError(ValueError):
     """A pin in pinmap.toml cannot do its work; the message names role, pin and reason."""
 
 
-def _check(role: str, pin: int, *, output: bool, pull: bool = False) -> None:
+def _check(role: str, pin: int, *, output: bool, pull: bool = False, rests_high: bool = False) -> None:
     if pin not in EXISTING:
         raise PinError(f"{role}: GPIO{pin} does not exist on this board")
-    if pin in STRAPPING | UART0 | FLASH:
+    if pin in STRAPPING | UART0 | FLASH and not (rests_high and pin in RESTING_HIGH):
         raise PinError(f"{role}: GPIO{pin} moves at reset, or belongs to UART0 or the flash")
     if (output or pull) and pin in INPUT_ONLY:
         raise PinError(f"{role}: GPIO{pin} is an input without pull resistors")
@@ -72,6 +73,12 @@ def check(pinmap: dict) -> None:
     for name, pin in wiegand.items():
         _check(f"wiegand {name}", pin, output=False)
         used.append((f"wiegand {name}", pin))
+    chip = pinmap["clock_chip"]
+    if chip["i2c"] not in (0, 1):
+        raise PinError(f"clock_chip i2c: there is no I2C{chip['i2c']}")
+    for name in ("sda", "scl"):
+        _check(f"clock_chip {name}", chip[name], output=True, rests_high=True)
+        used.append((f"clock_chip {name}", chip[name]))
     for index, (role, pin) in enumerate(used):
         for other, taken in used[:index]:
             if pin == taken:
@@ -96,6 +103,9 @@ def constants(pinmap: dict) -> str:
     for role in INPUTS:
         lines.append(f"{role.upper()}_PULL_UP = const({int(pinmap[role]['pull_up'])})")
     lines += [f"LINK_{name.upper()} = const({link[name]})" for name in ("uart", "tx", "rx")]
+    lines += [
+        f"CLOCK_CHIP_{name.upper()} = const({pinmap['clock_chip'][name]})" for name in ("i2c", "sda", "scl")
+    ]
     lines.append(f"WIEGAND = {tuple(pinmap.get('wiegand', {}).values())!r}")
     return "\n".join(lines) + "\n"
 
@@ -123,6 +133,7 @@ def wiring(pinmap: dict) -> str:
         f"OUTPUTS = {{{names}}}\n"
         f"INPUTS = {{\n{inputs}}}\n"
         f"WIEGAND = {tuple(pinmap.get('wiegand', {}).values())!r}\n"
+        f"CLOCK_CHIP = {(pinmap['clock_chip']['sda'], pinmap['clock_chip']['scl'])!r}\n"
     )
 
 

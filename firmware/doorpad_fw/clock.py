@@ -12,8 +12,11 @@ import time
 from machine import RTC
 from micropython import const
 
+from doorpad_fw import seldom
+
 _BEHIND_S_MAX = const(60)  # a host this little behind is followed, down to the floor
 _WANDER_PPB = const(100_000)  # of a crystal that nobody has measured; ten times what its data sheet says
+_CHIP_S = const(3600)  # between looks at the clock chip
 _MS_OF_PPB_S = const(1_000_000)  # parts per billion, times seconds, to milliseconds
 
 
@@ -28,6 +31,8 @@ class Clock:
         self._set_s = 0  # when it was set
         self._error_ms = 0  # how far off it may have been then
         self._off_ms = 0  # drift taken off since
+        self.has_chip = False  # a DS3231 keeps the time too: clock_chip.py
+        self._chip_read_s = 0  # when it was last asked
 
     def now_s(self):
         """Seconds since 2000, or 0 while the clock is not trusted."""
@@ -73,6 +78,9 @@ class Clock:
 
     def tick(self, floor):
         """Take off what the crystal has run fast or slow since the last time. Call it about every second."""
+        if self.has_chip and self.trusted and time.time() - self._chip_read_s >= _CHIP_S:
+            self._chip_read_s = time.time()
+            seldom.call("doorpad_fw.clock_chip", "restore", self, floor)
         if not (self.trusted and self.drift_ppb):
             return
         seconds, ms = self.now()

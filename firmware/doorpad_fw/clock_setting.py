@@ -8,6 +8,8 @@ from doorpad_link import messages
 from doorpad_link.messages import UNIX_OF_2000
 from micropython import const
 
+from doorpad_fw import seldom
+
 _SENT_MS_MAX = const(15_000)  # a request may be as old as six sends of it take
 _ADJUST_MS_MAX = const(86_400_000)  # a clock that is off by more is set
 _DRIFT_PPB_MAX = const(500_000)
@@ -40,7 +42,7 @@ def serve(op, clock, journal, door, maker, body):
             return messages.INVALID, None
         was_trusted = clock.trusted
         moved_s = set_time(clock, unix_s, ms, journal.floor, maker)
-        return _moved(moved_s, was_trusted, journal, door, maker) or (messages.OK, None)
+        return _moved(clock, moved_s, was_trusted, journal, door, maker) or (messages.OK, None)
     if body is not None:
         by_ms, error_ms, drift_ppb, wander_ppb = body
         if (
@@ -52,7 +54,7 @@ def serve(op, clock, journal, door, maker, body):
         ):
             return messages.INVALID, None
         moved_s = adjust(clock, by_ms, error_ms, drift_ppb, wander_ppb, journal.floor, maker)
-        refusal = _moved(moved_s, True, journal, door, maker)
+        refusal = _moved(clock, moved_s, True, journal, door, maker)
         if refusal is not None:
             return refusal
     now_s, ms = clock.now()
@@ -62,9 +64,11 @@ def serve(op, clock, journal, door, maker, body):
     return messages.OK, [time_s, ms, error_ms, clock.drift_ppb, clock.settings, source]
 
 
-def _moved(moved_s, was_trusted, journal, door, maker):
+def _moved(clock, moved_s, was_trusted, journal, door, maker):
     if moved_s is None:
         return messages.TIME_BEHIND, journal.floor[0] + UNIX_OF_2000
     if not was_trusted or abs(moved_s) > 2:
         door.note(messages.EV_CLOCK_SET, 0, None, maker)
+    if clock.has_chip:
+        seldom.call("doorpad_fw.clock_chip", "store", clock)
     return None

@@ -30,6 +30,7 @@ _SETTINGS = {
     "quiet": (0, 0, 1),  # no sound
     "door_contact": (0, 0, 1),  # whether it is fitted
     "tamper": (0, 0, 1),
+    "clock_chip": (0, 0, 1),  # at the next start
     "held_open_s": (60, 5, 3600),
     "wrong_max": (5, 3, 8),  # wrong tries that shut the entry; lockout.py counts them in three bits
     "lockout_s": (30, 10, 900),  # how long at first

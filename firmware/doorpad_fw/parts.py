@@ -82,12 +82,17 @@ def build(feed):
     slots = Slots(slot_log, settings["slots"], identity.device_key)
     journal = Journal(Log(partition, half, half, JOURNAL_LAYOUT, _new_epoch))
     clock = Clock()
+    if settings["clock_chip"]:
+        clock.has_chip = True
+        seldom.call("doorpad_fw.clock_chip", "restore", clock, journal.floor)
     link = None
     changed = asyncio.Event()  # and no function of this module, which would keep all of it
     door = Door(identity, slots, journal, clock, Outputs(settings), settings, changed.set)
     if not is_alone:
         link = _open_link(identity, slots, journal, clock, door, settings, changed)
     door.note(messages.EV_BOOT, cause)
+    if clock.trusted:  # its chip had the time
+        door.note(messages.EV_CLOCK_SET)
     if untold:
         door.note(messages.EV_CRASHED, min(crashes, 255))
         seldom.call("doorpad_fw.crash", "told")

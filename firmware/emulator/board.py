@@ -1,6 +1,6 @@
 """The wires of an emulated board: pin levels, the key switches between rows and columns, and the contacts."""
 
-from wiring import COLUMNS, INPUTS, KEYS, OUTPUTS, ROWS, WIEGAND
+from wiring import CLOCK_CHIP, COLUMNS, INPUTS, KEYS, OUTPUTS, ROWS, WIEGAND
 
 _driven = {}  # output pin -> level
 _outside = {
@@ -30,6 +30,10 @@ def tell(message):
 
 def drive(pin, level):
     """An output takes a level."""
+    if pin == CLOCK_CHIP[1] and level and not _driven.get(pin):
+        import ds3231  # here: a board that never looks for the chip has no room for it
+
+        ds3231.clocked()
     before = _level_of_columns()
     changed = _driven.get(pin, 0) != level  # undriven, its resistor holds it low
     _driven[pin] = level
@@ -43,6 +47,10 @@ def read(pin):
     """The level at a pin: a column is low when a key connects it to a low row, else pulled up."""
     if pin in COLUMNS:
         return 0 if any(column == pin and _driven.get(row) == 0 for row, column in _closed) else 1
+    if pin == CLOCK_CHIP[0]:
+        import ds3231
+
+        return ds3231.sda()
     return _outside[pin] if pin in _outside else _driven.get(pin, 0)
 
 

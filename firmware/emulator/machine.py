@@ -48,6 +48,12 @@ class Pin:
         on(self.number, lambda: handler(self))
 
 
+def I2C(number, **wires):
+    import ds3231  # here: a board that never looks for the chip has no room for it
+
+    return ds3231.I2C(number, **wires)
+
+
 class RTC:
     def datetime(self, fields=None):
         if fields is None:

@@ -11,3 +11,4 @@ INPUTS = {
     "reset_jumper": (34, 0),
 }
 WIEGAND = (36, 39)
+CLOCK_CHIP = (15, 5)

@@ -118,6 +118,7 @@ HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
 HEALTH_MEMORY = 2048  # the heap had no room for a request or a key press, which was refused
 HEALTH_BIT_FLIPPED = 4096  # a bit on flash had flipped, and was turned back: the flash grows old
 HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
+HEALTH_CLOCK_CHIP = 128  # its clock chip does not answer, or lost the time: an empty battery, or a new chip
 HEALTH_CRASHED = 256  # its program has crashed before this start, and not run for a minute since
 HEALTH_SAFE_MODE = 512  # it crashed so often that it has worked without its link before this start
 

@@ -10,6 +10,7 @@ _HEALTH_NAMES = {
     messages.HEALTH_IDENTITY: "identity_restored",
     messages.HEALTH_CONFIG: "settings_refused",
     messages.HEALTH_KEY_STUCK: "key_stuck",
+    messages.HEALTH_CLOCK_CHIP: "clock_chip",
     messages.HEALTH_CRASHED: "crashed",
     messages.HEALTH_SAFE_MODE: "safe_mode",
     messages.HEALTH_MEMORY: "memory_short",

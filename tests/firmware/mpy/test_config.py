@@ -20,6 +20,7 @@ DEFAULTS = {
     "half_duplex": 0,
     "door_contact": 0,
     "tamper": 0,
+    "clock_chip": 0,
     "held_open_s": 60,
     "wrong_max": 5,
     "lockout_s": 30,
