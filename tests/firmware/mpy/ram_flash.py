@@ -29,6 +29,7 @@ class Flash:
         self.trace = None
         self.stuck = {}  # address -> bits that cannot be cleared there any more
         self.dead_blocks = set()  # blocks that an erase leaves as they are
+        self.twin = None  # another Flash that loses its power with this one
         self._cut_at = 0
         self._tear = ""
         self._dead = False
@@ -77,6 +78,8 @@ class Flash:
         self.operations += 1
         if self.operations == self._cut_at:
             self._dead = True
+            if self.twin is not None:
+                self.twin._dead = True
             self.apply(at, data, self._tear)
             raise PowerCut
         self.apply(at, data, "all")

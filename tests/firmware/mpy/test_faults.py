@@ -9,31 +9,16 @@ import esp32_time  # isort: skip - before anything takes hold of the time
 import asyncio
 import os
 
-import board
-import esp32
-import vfs
-from doorpad_fw import config, health, keys, parts, pins
-from doorpad_fw.operations import Operations
-from doorpad_link import identity, messages
+from doorpad_link import messages
 
 from cases import cases, equal, raises
-from keypad_parts import DEVICE_KEY, MASTER, put_body
-from ram_flash import BLOCK_BYTES, Flash
+from keypad_parts import MASTER
+from ram_flash import BLOCK_BYTES
+from whole_keypad import FILE_BLOCKS, SEGMENTS, Whole, strike
 
 HEAP = "600K"
-SEGMENTS = 5  # of each half
-FILE_BLOCKS = 16
 RECORD_BYTES = 64
 CHANGES = 300  # more than the half of the table holds
-
-_HOME = os.getcwd()
-_FLASH, _FILES = Flash(2 * SEGMENTS), Flash(FILE_BLOCKS)  # one of each for all cases: more would not fit
-_strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
-board.watch(lambda name, level: _strike.append(level) if name == "strike" else None)
-parts._open_link = lambda identity, slots, journal, clock, door, settings, changed: Operations(
-    slots, journal, clock, door, settings, b"bootboot"
-)
 
 
 def _run(play):
@@ -45,68 +30,6 @@ def _run(play):
             keypad.unmount()
 
     esp32_time.run(run())
-
-
-def _new(flash):
-    flash.stuck.clear()
-    flash.dead_blocks.clear()
-    for block in range(len(flash.image) // BLOCK_BYTES):
-        flash.ioctl(6, block)
-    return flash
-
-
-class Whole:
-    """A keypad on flash in RAM: `flash` for table and journal, `files` for a littlefs, where NVS is as well."""
-
-    def __init__(self):
-        self.flash = _new(_FLASH)
-        self.files = _new(_FILES)
-        vfs.VfsLfs2.mkfs(self.files)
-        self._ops = 0
-        self._mount()
-        made = identity.Identity(
-            b"devicedv", DEVICE_KEY, identity.pin_tag(DEVICE_KEY, MASTER), [(b"hosthost", bytes(32))]
-        )
-        keys.store(identity.pack(made))
-        config.change(config.load()[0], [["strike_ms", 200], ["wrong_max", 8]])
-        self.unmount()
-        self.start()
-
-    def _mount(self):
-        vfs.mount(vfs.VfsLfs2(self.files), "/f")
-        os.chdir("/f")
-
-    def unmount(self):
-        os.chdir(_HOME)
-        vfs.umount("/f")
-
-    def start(self):
-        """Start it; it stays mounted."""
-        self._mount()
-        health.bits = 0
-        esp32.Partition.find = staticmethod(lambda kind, label: [self.flash])
-        self.door, _, _, self._operations = parts.build(lambda: None)
-
-    def ask(self, op, body=None):
-        return self._operations.serve(1, op, body)
-
-    def put(self, number, pin, version=0):
-        """Put a code; return (status, version) of its slot."""
-        self._ops += 1
-        body = put_body(number, pin, version, self._ops.to_bytes(8, "big"))
-        [(_, status, version)] = self.ask(messages.OP_PUT, body)[1]
-        return status, version
-
-    def told(self):
-        """What STATE says of its health."""
-        return self.ask(messages.OP_STATE)[1][11]
-
-    async def opens(self, pin):
-        _strike.clear()
-        for key in pin + "#":
-            self.door.key(key)
-        await asyncio.sleep_ms(7000)
-        return _strike == [1, 0]
 
 
 def _flip(keypad, number, bits):
@@ -283,9 +206,9 @@ def test_keypad_that_lost_both_copies_of_its_identity_does_not_open_and_says_wha
         os.remove("identity.bin")
         os.remove("nvs-doorpad/identity")
         keypad.unmount()
-        _strike.clear()
+        strike.clear()
         error = raises(Exception, keypad.start)
         equal((type(error).__name__, "identity" in str(error)), ("NotCommissioned", True))
-        equal(_strike, [])
+        equal(strike, [])
 
     _run(play)
