@@ -4,11 +4,15 @@ import gc
 import sys
 
 from machine import WDT, Pin
+from micropython import kbd_intr
 
 import at_rest
 
 for _pin, _level in at_rest.LEVELS:
     Pin(_pin, Pin.OUT, value=_level)
+
+# 03 stands in many a frame: from a hub at the console it would end the start, at the prompt.
+kbd_intr(-1)
 
 import selector  # noqa: E402 - the outputs come first
 

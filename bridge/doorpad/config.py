@@ -86,6 +86,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
                 half_duplex=keypad.half_duplex,
                 simulated=keypad.control is not None,
                 keys=self.keys,
+                consoles=self.data / "consoles",
                 profile=keypad.profile,
             )
             for keypad in self.keypads

@@ -1,7 +1,13 @@
 """Serial lines with a speed and its limits, as an installer wires them, with the bridge as it runs on a hub."""
 
 import json
+import os
+import pty
+import select
+import threading
+import tty
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -112,3 +118,62 @@ def test_two_keypads_that_are_swapped_over_their_ports_are_told_apart(plugged: W
         plugged.bridge.event("access_code.set_on_device", code.access_code_id)
         assert one.opens("591024")
         assert not other.opens("591024")
+
+
+@contextmanager
+def speaking(link: Path, text: bytes) -> Iterator[None]:
+    """In place of a keypad's cable: whatever is sent, this text comes back."""
+    outside, inside = pty.openpty()
+    tty.setraw(inside)
+    link.symlink_to(os.ttyname(inside))
+    stop, stopped = os.pipe()
+
+    def answer() -> None:
+        while stop not in (ready := select.select([outside, stop], [], [])[0]):
+            if ready and os.read(outside, 4096):
+                os.write(outside, text)
+
+    speaker = threading.Thread(target=answer)
+    speaker.start()
+    try:
+        yield
+    finally:
+        os.close(stopped)
+        speaker.join()
+        link.unlink()
+        for descriptor in (stop, outside, inside):
+            os.close(descriptor)
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A bridge that gives a keypad up soon."""
+    with running(tmp_path_factory.mktemp("hasty"), timing="offline_s = 1.0\nhandshake_s = 1.0") as world:
+        yield world
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'MemoryError: 86420\r\nMicroPython v1.26.0; ESP32\r\nType "help()".\r\n>>> ', "device at prompt"),
+        (b"Traceback (most recent call last):\r\nMemoryError: 86420\r\n", "crashed"),
+    ],
+)
+def test_keypad_that_speaks_instead_of_its_link_says_why_it_is_offline(
+    hasty: World, text: bytes, told: str
+) -> None:
+    mark = hasty.bridge.mark()
+    with hasty.keypad.bench() as bench:
+        bench.ask(cable="out")
+        hasty.bridge.link("disconnected", hasty.device_id, after=mark)
+        with speaking(hasty.keypad.link, text):
+            hasty.bridge.link("offline", hasty.device_id, after=mark)
+            [error] = hasty.seam.devices.get(device_id=hasty.device_id).errors
+        assert error.error_code == "device_offline"
+        assert told in error.message
+        [kept] = (hasty.data / "consoles").iterdir()
+        assert "MemoryError: #" in kept.read_text()
+        assert "86420" not in kept.read_text() + hasty.said
+        mark = hasty.bridge.mark()
+        bench.ask(cable="in")
+        hasty.bridge.link("online", hasty.device_id, after=mark)

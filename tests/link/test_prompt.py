@@ -50,7 +50,7 @@ def console() -> Iterator[tuple[int, str]]:
     os.close(slave)
 
 
-@pytest.mark.parametrize(("text", "word"), [(CRASH, "crashed"), (PROMPT, "prompt")])
+@pytest.mark.parametrize(("text", "word"), [(CRASH, "crashed"), (PROMPT, "device at prompt")])
 async def test_session_that_finds_a_console_says_so(console, text, word):
     master, path = console
 
@@ -59,8 +59,23 @@ async def test_session_that_finds_a_console_says_so(console, text, word):
         os.write(master, BOOT + text)
 
     asyncio.get_running_loop().add_reader(master, answer)  # what stood there before is not looked at
-    with pytest.raises(NoSession, match=word):
+    with pytest.raises(NoSession, match=word) as caught:
         await Connection.open(path, 115_200, KEY, "00" * 8, timeout_s=0.2)
+    assert BOOT + text in caught.value.console_text
+
+
+async def test_prompt_that_has_nothing_to_say_is_asked_to_show_itself(console):
+    """A prompt echoes what it is sent, and shows itself only where a line ends."""
+    master, path = console
+
+    def echo() -> None:
+        data = os.read(master, 4096)
+        os.write(master, data.replace(b"\r", b"\r\n>>> "))
+
+    asyncio.get_running_loop().add_reader(master, echo)
+    with pytest.raises(NoSession, match="device at prompt") as caught:
+        await Connection.open(path, 115_200, KEY, "00" * 8, timeout_s=0.2)
+    assert b">>> " in caught.value.console_text
 
 
 async def test_silent_port_is_told_as_silence(console):

@@ -66,7 +66,7 @@ def searches(folder: Path, *named: str) -> list[Search]:
     """One for each keypad, at the ports tty* of a folder."""
     ports = Ports([str(folder / "tty*")], [str(folder / name) for name in named])
     return [
-        Search(ports, KeypadPort(serial, "Door", None, 115_200, None, False, False, folder), 3.0)
+        Search(ports, KeypadPort(serial, "Door", None, 115_200, None, False, False, folder, folder), 3.0)
         for serial in SERIALS
     ]
 

@@ -12,11 +12,12 @@ from doorpad_link.host import Hinted, HostSession, Lost, Opened, Replied
 from doorpad.keyring import LinkKey
 from doorpad.link.errors import LinkDown, NoSession, PortGone, ProtocolViolation, session_lost
 from doorpad.link.port import open_port
-from doorpad.link.prompt import what_speaks
+from doorpad.link.prompt import KNOCK, what_speaks
 from doorpad.link.statistics import LinkStatistics
 
 _READ_BYTES = 4096
 BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
+_KNOCK_S = 0.1  # a prompt answers within some ms
 _UNSENT_BYTES_MAX = 1 << 16  # of a port that takes nothing; more than all repetitions of one frame
 
 
@@ -81,17 +82,29 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 return connection, await connection._opened
         except TimeoutError:
-            connection._end(connection._silence())
-            raise connection._silence() from None
+            await connection._knock()
+            silence = connection._silence()
+            connection._end(silence)
+            raise silence from None
         except BaseException:
             connection.close()
             raise
 
+    async def _knock(self) -> None:
+        """Let a prompt show itself that has said nothing since the port was opened."""
+        if what_speaks(self._session.unframed()) is None:
+            self._unsent += KNOCK
+            self._write()
+            await asyncio.sleep(_KNOCK_S)
+
     def _silence(self) -> NoSession:
-        speaks = what_speaks(self._session.unframed())
-        return NoSession(
+        text = self._session.unframed()
+        speaks = what_speaks(text)
+        silence = NoSession(
             f"port {self._port.port}: the keypad does not answer" + (f"; {speaks}" if speaks else "")
         )
+        silence.console_text = text if speaks else b""
+        return silence
 
     @property
     def statistics(self) -> LinkStatistics:

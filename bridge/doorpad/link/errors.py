@@ -12,6 +12,7 @@ class LinkDown(DoorpadError):
 
     next_step: ClassVar[NextStep] = NextStep.WAIT
     port_there: ClassVar[bool] = True
+    console_text = b""  # what was said on the port instead, where that tells something
 
 
 class PortGone(LinkDown):

@@ -87,6 +87,7 @@ class Search:
             str, float
         ] = {}  # by port; one that was pulled is a new one when it comes back
         self._said: dict[str, str] = {}
+        self._console_text = b""  # the newest that was said at one of the ports
 
     async def open_session(self) -> tuple[Connection, Opened]:
         """Open a session with the keypad where it is.
@@ -118,8 +119,10 @@ class Search:
                 self._said[path] = str(reason)
             except LinkDown as reason:
                 self._said[path] = str(reason)
+                self._console_text = reason.console_text or self._console_text
             else:
                 self._last = path
+                self._console_text = b""
                 del self._not_before_s[path]
                 return connection, opened
         raise self._not_found(there, unusable)
@@ -143,4 +146,6 @@ class Search:
         if all(not self._ports.is_free(path) and not self._ports.is_tried(path) for path in there):
             return PortGone(f"all ports of {self._ports.words} are those of other keypads")
         said = "; ".join(self._said[path] for path in there if path in self._said)
-        return NoSession(f"the keypad is at none of {self._ports.words}" + (f": {said}" if said else ""))
+        missing = NoSession(f"the keypad is at none of {self._ports.words}" + (f": {said}" if said else ""))
+        missing.console_text = self._console_text
+        return missing

@@ -26,6 +26,7 @@ from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
 from doorpad.sync import degraded, flaky
 from doorpad.sync.backoff import Backoff
+from doorpad.sync.console import Console
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
 from doorpad.sync.finding import Ports, Search
@@ -90,6 +91,7 @@ class Keeper:
         self._backoff = Backoff()
         self._search = Search(ports, keypad, timing.handshake_s)
         self._higher_speed = HigherSpeed(keypad.max_baud)
+        self._console = Console(keypad.consoles, keypad.serial)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
         self._counted: LinkStatistics | None = None  # in the sessions before the present one
@@ -182,6 +184,10 @@ class Keeper:
         if isinstance(reason, NotAuthenticated) and self._credentials.failed():
             await self._tell_mismatch(reason)
             await self._declare("offline", reason)
+        if reason.console_text and self._console.keep(reason.console_text):
+            log.warning(
+                "keypad %s: %s. All of what it said: %s", self._keypad.serial, reason, self._console.path
+            )
         if not reason.port_there:
             # To look whether a port is there costs nothing, and a plug is put in at any time.
             self._backoff.reset()

@@ -18,4 +18,5 @@ class KeypadPort:
     half_duplex: bool
     simulated: bool
     keys: Path  # folder of the key files, keyring.py
+    consoles: Path  # folder of what keypads said beside the link, console.py
     profile: ProfileName = "generic"
