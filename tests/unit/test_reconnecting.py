@@ -40,7 +40,9 @@ def _attempts(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, c
 
     async def keep() -> None:
         database = await Database.open(folder)
-        keypad = KeypadPort("00112233445566aa", "Door", "/dev/none", 115_200, None, False, False, folder, folder)
+        keypad = KeypadPort(
+            "00112233445566aa", "Door", "/dev/none", 115_200, None, False, False, folder, folder
+        )
         keeper = Keeper(
             database, keypad, Ports(()), Timing(), lambda: 1, lambda *_: None, lambda *_: None, no_one
         )
