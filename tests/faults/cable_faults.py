@@ -160,11 +160,11 @@ async def _cut(keypad: Keypad, exchange: str, every_byte: bool, row: Row) -> Non
 
 def ends_that_die(program: Path, step: int | None, only: str) -> Iterator[Row]:
     """`step`: bytes from one cut to the next; None for samples."""
-    if only not in DEATH:
-        return
     for line, options in LINES.items():
         for victim in VICTIMS:
             row = Row(f"{victim} {DEATH}", line, "")
+            if only not in row.fault:
+                continue
             with new_life(row, program, options) as alive:
                 before = _carried(alive)
                 alive.start_cut(0, "", "")
