@@ -15,7 +15,7 @@ from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
 from doorpad.store.audit import audit_created
 from doorpad.store.schema import AccessCode, ActionAttempt, Event, Hub
-from doorpad.store.statements import NewRow, Query, Statement
+from doorpad.store.statements import NewRow, Query, Statement, new_object
 from doorpad.store.status import on_keypad
 
 ActionType = Literal[
@@ -79,7 +79,8 @@ def begin_attempt(
     finished: Literal["success", "error"] | None = None,
 ) -> ActionAttempt:
     """A new attempt, in the session's transaction."""
-    attempt = ActionAttempt(
+    attempt = new_object(
+        ActionAttempt,
         action_attempt_id=str(uuid4()),
         action_type=action_type,
         device_id=device_id,

@@ -99,6 +99,13 @@ def _maker(model: type[M]) -> Callable[[Sequence[Any]], M]:
     return make
 
 
+def new_object(model: type[M], **values: Any) -> M:
+    """An object for a row that is to be inserted; columns that are not named are None. For looking at, too."""
+    made = model.__new__(model)
+    made.__dict__.update(dict.fromkeys(model.__table__.columns.keys()), **values)
+    return made
+
+
 class NewRow:
     """An insert of one row.
 
