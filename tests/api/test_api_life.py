@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
 from doorpad.store.schema import Event
+from doorpad.sync import external
 from doorpad_link import messages
 from seam import AsyncSeam, SeamHttpApiError
 from sqlalchemy import select
@@ -237,15 +238,36 @@ async def test_code_that_is_taken_off_again_and_again_asks_for_a_person(
     world: World, seam: AsyncSeam, device_id: str
 ) -> None:
     await on_keypad(world, device_id)
-    for times in range(1, 5):
+    for times in range(1, 4):
         await world.keypad_shows(device_id, 3, maker=KEYPAD)
         await world.pass_time(device_id, world.now_ms + MINUTE_S * 1_000)
         errors, warnings = await conditions(seam, ID)
         assert errors == [MODIFIED]
-        assert warnings == ([] if times < 4 else ["third_party_integration_detected"])
+        assert warnings == ([] if times == 1 else ["third_party_integration_detected"])
         await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID)
-    await world.pass_time(device_id, world.now_ms + 2 * DAY_S * 1_000)
+    await world.pass_time(device_id, world.now_ms + DAY_S * 1_000 - 2 * MINUTE_S * 1_000)
+    assert await conditions(seam, ID) == ([MODIFIED], ["third_party_integration_detected"])
+    await world.pass_time(device_id, world.now_ms + DAY_S * 1_000)
     assert await conditions(seam, ID) == ([], [])
+
+
+async def test_code_that_was_set_again_in_vain_is_left_until_a_person_changes_it(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await on_keypad(world, device_id)
+    for shown in (KEYPAD, HUB, KEYPAD):
+        back = {"code": "4711", "access_code_id": ID} if shown == HUB else {}
+        await world.keypad_shows(device_id, 3, maker=shown, **back)
+
+    async def stopped() -> set[str]:
+        async with world.database.write() as session:
+            return (await external.review(session, device_id, world.now_ms, world.timing))[0]
+
+    assert await stopped() == {ID}
+    world.now_ms += 5 * HOUR_S * 1_000
+    assert await stopped() == {ID}, "an hour is no person"
+    await seam.access_codes.update(access_code_id=ID, code="482913")
+    assert await stopped() == set()
 
 
 async def test_used_one_time_code_is_kept_for_a_week_from_its_use(

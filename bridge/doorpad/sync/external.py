@@ -1,7 +1,7 @@
 """Another hand at our codes: a slot of ours that the keypad's master PIN or another host wrote or cleared.
 
-Where that is allowed, the object follows the keypad. Where it is not, the code is set right again, a few times
-an hour; then the hub stops and says so, because two hosts that each set their own right would wear out the flash.
+Where that is allowed, the object follows the keypad. Where it is not, the code is set right again, once. If that
+does not last, the hub stops and asks a person: two hosts that each set their own right would wear out the flash.
 """
 
 from doorpad_link.messages import SINGLE_USE
@@ -108,9 +108,9 @@ async def review(
         if mark.error_code == PREVENTED:
             continue
         lately = sum(now_ms - it < _HOUR_MS for it in seen_ms)
-        if lately > timing.restores_max and not mark.is_warning:
-            stopped.add(mark.access_code_id)
-            edge_s = min(edge_s, (seen_ms[-lately] + _HOUR_MS) / 1000)
+        asked = await session.get(CodeError, (mark.access_code_id, THIRD_PARTY)) is not None
+        if not mark.is_warning and (asked or lately > timing.restores_max):
+            stopped.add(mark.access_code_id)  # until a person has changed it here, or the other hand is quiet
             code = await session.get_one(AccessCode, mark.access_code_id)
             await raise_problem(session, code, Problem(THIRD_PARTY, {}), now_ms, is_warning=True)
     await _tell_of_third_party(session, device_id, now_ms)

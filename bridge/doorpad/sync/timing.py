@@ -39,7 +39,7 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     remove_slow_s: Seconds = 300.0
     remove_failed_s: Seconds = 3600.0
     convert_failed_s: Seconds = 600.0
-    restores_max: Annotated[int, msgspec.Meta(ge=0)] = 3
+    restores_max: Annotated[int, msgspec.Meta(ge=0)] = 1
     quiet_s: Seconds = 86_400.0
     flaky_s: Seconds = 600.0
     ended_kept_s: Seconds = 604_800.0
