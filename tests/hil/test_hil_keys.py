@@ -14,9 +14,9 @@ from seam import Seam
 PATIENT = "offline_s = 600.0\npoll_s = 0.2"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("keys"), timing=PATIENT) as world:
+@pytest.fixture(params=["--baud=115200", "--console"])
+def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("keys"), request.param, timing=PATIENT) as world:
         yield world
 
 
