@@ -164,7 +164,9 @@ class Life:
 
     def _count(self, outcome: Outcome) -> None:
         """Take what the bridge has counted in all sessions since it started."""
-        [*_, newest] = (it["hub"] for it in self.world.bridge.heard() if it["type"] == "statistics")
+        bridge = self.world.bridge
+        bridge.message(lambda it: it["type"] == "statistics")  # one that started just now has said none yet
+        [*_, newest] = (it["hub"] for it in bridge.heard() if it["type"] == "statistics")
         outcome.retransmits, outcome.noise = newest["retransmits"], newest["noise"]
         outcome.forged = newest["forged"]
 
