@@ -52,6 +52,8 @@ class Outputs:
     A magnet that holds the door by its current is a strike that is active at level 0.
     """
 
+    strike_active = pins.STRIKE_ACTIVE
+
     def __init__(self, settings):
         self._settings = settings
         self.take_strike()
@@ -64,7 +66,7 @@ class Outputs:
 
     def take_strike(self):
         """Let it rest: as a plain output before the peripheral has it, and after it let go of it."""
-        idle = 1 - pins.STRIKE_ACTIVE
+        idle = 1 - self.strike_active
         pin = Pin(pins.STRIKE, Pin.OUT, value=idle)
         self.strike = RMT(_RMT_CHANNEL, pin=pin, clock_div=_CLOCK_DIVIDER, idle_level=bool(idle))
 
@@ -86,7 +88,7 @@ class Outputs:
 
     def _energise(self, duration_ms):
         pieces = pulse_ticks(duration_ms)
-        self.strike.write_pulses(pieces, [bool(pins.STRIKE_ACTIVE)] * len(pieces))
+        self.strike.write_pulses(pieces, [bool(self.strike_active)] * len(pieces))
 
     async def _go_on(self, part_ms, parts):
         for _ in range(parts):

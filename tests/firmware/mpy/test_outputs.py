@@ -14,11 +14,11 @@ _levels = []  # (name, level, virtual ms)
 board.watch(lambda name, level: _levels.append((name, level, esp32_time.now_ms())))
 
 
-def _watch(work, strike_ms=5000, after_ms=20_000, quiet=0):
+def _watch(work, strike_ms=5000, after_ms=20_000, quiet=0, make=Outputs):
     """Run `await work(outputs)` and `after_ms` more; return [(name, level, ms since the start)]."""
 
     async def run():
-        outputs = Outputs({"strike_ms": strike_ms, "quiet": quiet})
+        outputs = make({"strike_ms": strike_ms, "quiet": quiet})
         _levels.clear()
         start_ms = esp32_time.now_ms()
         await work(outputs)
@@ -86,20 +86,20 @@ async def _never(part_ms, parts):
 
 
 def test_magnet_holds_the_door_by_its_current_and_lets_go_for_the_pulse():
-    active, pins.STRIKE_ACTIVE = pins.STRIKE_ACTIVE, 0
+    class Magnet(Outputs):
+        strike_active = 0
+
+    async def open_(outputs):
+        equal(board.read(pins.STRIKE), 1, "held")
+        outputs.open_strike()
+        await asyncio.sleep_ms(1000)
+        equal(board.read(pins.STRIKE), 0, "let go")
+
     try:
-
-        async def open_(outputs):
-            equal(board.read(pins.STRIKE), 1, "held")
-            outputs.open_strike()
-            await asyncio.sleep_ms(1000)
-            equal(board.read(pins.STRIKE), 0, "let go")
-
-        _watch(open_)
+        _watch(open_, make=Magnet)
         equal(board.read(pins.STRIKE), 1, "held again")
     finally:
-        pins.STRIKE_ACTIVE = active
-        board.drive(pins.STRIKE, 1 - active)
+        board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)
 
 
 def test_second_grant_during_the_pulse_does_not_lengthen_it():
