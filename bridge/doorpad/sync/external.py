@@ -5,7 +5,7 @@ does not last, the hub stops and asks a person: two hosts that each set their ow
 """
 
 from doorpad_link.messages import SINGLE_USE
-from sqlalchemy import delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store import device_conditions, makers
@@ -85,11 +85,7 @@ async def review(
     marks = await session.scalars(
         select(CodeError).where(
             CodeError.error_code == MODIFIED,
-            exists(
-                select(1).where(
-                    AccessCode.access_code_id == CodeError.access_code_id, AccessCode.device_id == device_id
-                )
-            ),
+            _is_on_a_code_of(device_id),
         )
     )
     stopped: set[str] = set()
@@ -117,12 +113,20 @@ async def review(
     return stopped, edge_s
 
 
+def _is_on_a_code_of(device_id: str) -> ColumnElement[bool]:
+    """Looked up for each error, which are few: from the keypad's codes, which are many, it would cost with them."""
+    return exists(
+        select(1).where(
+            AccessCode.access_code_id == CodeError.access_code_id, AccessCode.device_id == device_id
+        )
+    )
+
+
 async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: int) -> None:
     """Let the warning stand on the keypad for as long as it stands on any of its codes."""
     device = await session.get_one(Device, device_id)
-    its_codes = select(AccessCode.access_code_id).where(AccessCode.device_id == device_id)
     stands = await session.scalar(
-        select(exists().where(CodeError.error_code == THIRD_PARTY, CodeError.access_code_id.in_(its_codes)))
+        select(exists().where(CodeError.error_code == THIRD_PARTY, _is_on_a_code_of(device_id)))
     )
     if not stands:
         if device_conditions.lift(device, THIRD_PARTY):
