@@ -80,11 +80,3 @@ def test_changes_by_another_hub_are_told_with_the_name_of_its_key(world: World) 
     ]
     for secret in (OTHER.psk.hex(), PIN, OTHER_PIN, THIRD_PIN):
         assert secret not in world.said
-
-
-def test_code_made_at_the_keypad_is_told_as_its_own(world: World) -> None:
-    with world.keypad.bench() as bench:
-        bench.ask(program=OTHER_PIN)
-    made = world.bridge.event("access_code.unmanaged.created")
-    assert made["doorpad"] == {"maker": "keypad"}
-    assert world.unmanaged_place(made["access_code_id"])["maker"] == "keypad"

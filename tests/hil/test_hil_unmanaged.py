@@ -35,6 +35,7 @@ def test_code_made_with_the_master_pin_is_listed_until_it_is_taken_off_there(wor
     code_id = program(world, "736450")
     code = world.seam.access_codes.unmanaged.get(access_code_id=code_id)
     assert (code.code, code.type, code.status, code.errors) == ("736450", "ongoing", "set", [])
+    assert world.unmanaged_place(code_id)["maker"] == "keypad"
     assert code in world.seam.access_codes.unmanaged.list(device_id=world.device_id)
     with world.keypad.bench() as bench:
         bench.ask(unprogram="736450")
