@@ -47,16 +47,16 @@ def _erases_of(work):
 
 
 def test_after_erasing_ahead_as_many_writes_wait_for_no_erase():
-    log, slots = _table(64)
+    log, slots = _table(32)
     _put(slots, 1, 0, 0)
-    _rewrite(slots, 64 * PER_SEGMENT)
+    _rewrite(slots, 32 * PER_SEGMENT)
     equal(log.free_segments, SPARE)
     steps = 0
     while slots.erase_ahead():
         steps += 1
         equal(log.free_segments, SPARE + steps, "an erase a step")
-    equal(log.free_segments, 8)
-    equal(_erases_of(lambda: _rewrite(slots, (8 - SPARE) * PER_SEGMENT)), 0)
+    equal(log.free_segments, 4)
+    equal(_erases_of(lambda: _rewrite(slots, (4 - SPARE) * PER_SEGMENT)), 0)
     equal(_erases_of(lambda: _rewrite(slots, PER_SEGMENT)), 1)  # and then as before
 
 
@@ -71,10 +71,10 @@ def test_segments_full_of_codes_are_not_copied_for_the_little_that_it_wins():
 
 
 def test_codes_are_found_after_those_around_them_were_erased_ahead():
-    _, slots = _table(64)
+    _, slots = _table(32)
     for number in range(1, 501):
         _put(slots, number, 0, 10_000 + number)
-    _rewrite(slots, 64 * PER_SEGMENT)
+    _rewrite(slots, 32 * PER_SEGMENT)
     while slots.erase_ahead():
         pass
     for number in range(2, 501):
