@@ -13,6 +13,7 @@ from doorpad.api.app import create_app
 from doorpad.api.events import event_object
 from doorpad.api.keys import ApiKeys, add_key, generate_key
 from doorpad.api.server import Server
+from doorpad.api.vocabulary import in_vocabulary
 from doorpad.config import Config
 from doorpad.emulator.bench import BenchClient
 from doorpad.emulator.keypad import BenchError
@@ -23,7 +24,8 @@ from doorpad.events.posting import Poster
 from doorpad.link.statistics import KeypadStatistics, LinkStatistics
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
-from doorpad.store.schema import LinkState
+from doorpad.store.schema import Event, LinkState
+from doorpad.store.schema import Hub as HubRow
 from doorpad.sync.hub import Hub
 from doorpad.sync.lines import Lines
 
@@ -116,7 +118,14 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         )
         poster = Poster(private_allowed=config.private_webhooks)
         undo.push_async_callback(poster.close)
-        deliverer = Deliverer(database, feed, poster, event_object, _now_ms)
+
+        def posted(hub: HubRow, event: Event) -> dict[str, Any]:
+            shown: dict[str, Any] = in_vocabulary(
+                config.errors_vocabulary, {"event": event_object(hub, event)}
+            )["event"]
+            return shown
+
+        deliverer = Deliverer(database, feed, poster, posted, _now_ms)
         await undo.enter_async_context(_running(deliverer.run()))
         server = Server(app, host=config.host, port=config.port)
         await server.start()

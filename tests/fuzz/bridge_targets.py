@@ -16,6 +16,7 @@ class _Answering:
 
     round_trip_ms = 10
     mtu_bytes = 1024
+    serial = "9f86d081884c7d65"
 
     def __init__(self, status: int, body: object) -> None:
         self._answer = (status, body)

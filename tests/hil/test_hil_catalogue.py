@@ -542,7 +542,11 @@ def clock_ahead(row: Row) -> None:
         bench.ask(power="off")
         bench.ask(power="on")
         row.appears(door.of_device)
-    row.goes(door.of_device)  # six seconds later the hub's time is near enough
+        row.world.clock.move(10)  # near enough: the keypad's journal is less than a minute ahead now
+        bench.ask(power="off")
+        bench.ask(power="on")
+    row.goes(door.of_device)
+    row.world.clock.move(0)
     door.delete(id_)
 
 

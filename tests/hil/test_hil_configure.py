@@ -77,7 +77,7 @@ async def test_change_of_which_a_part_cannot_be_is_refused_in_words_and_changes_
         before = await settings_of_keypad.read(connection)
         for changes, words in (
             ({"quiet": 1, "lockout_s": 901}, "lockout_s is 10 to 900, not 901"),
-            ({"quiet": 1, "colour": 1}, "no setting 'colour'; it has door_contact, held_open_s"),
+            ({"quiet": 1, "colour": 1}, "no setting 'colour'; it has clock_chip, door_contact, held_open_s"),
             ({"quiet": 1, "baud": 9600}, "no setting 'baud'"),
             ({"quiet": 1, "pin_min": 8, "pin_max": 6}, "pin_min must not be above pin_max"),
         ):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from bad_line import emulated
+from doorpad.emulator.terminal import set_baud
 from doorpad.link import operations
 from doorpad.link.operations import SlotWrite
 from doorpad_link import messages
@@ -72,6 +73,11 @@ async def overrun_bytes(tmp_path: Path, baud: int, options: tuple[str, ...]) -> 
     return overrun
 
 
+def write_all(port: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(port, data) :]
+
+
 @pytest.mark.parametrize(("baud", "options"), [LINES[0], LINES[2]])
 async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_counted(
     tmp_path, baud, options
@@ -79,11 +85,11 @@ async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_c
     """The other half of the proof: the emulated buffers do run over."""
     with emulated(tmp_path, "--slots", str(SLOTS), *options, baud=baud) as keypad:
         port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
-        flood = b"\x01\x00" * 4096
-        stalled = asyncio.create_task(keypad.bench.request(stall_ms=1000))
-        while flood:
-            flood = flood[os.write(port, flood) :]
-        await stalled
+        set_baud(port, 115_200)  # at another speed the keypad would read other bytes, and fewer
+        # Twice as much as any buffer holds, and the line takes 0.7 s for it.
+        await asyncio.gather(
+            keypad.bench.request(stall_ms=1500), asyncio.to_thread(write_all, port, b"\x01\x00" * 4096)
+        )
         os.close(port)
         async with keypad.connected() as connection:
             counted = await operations.statistics(connection)

@@ -86,7 +86,10 @@ def _shown(vocabulary: Vocabulary, value: Any) -> Any:
     if isinstance(value, list):
         return [_shown(vocabulary, it) for it in value]
     if isinstance(value, dict):  # an event
-        return {key: _shown(vocabulary, it) for key, it in value.items()}
+        shown = {key: _shown(vocabulary, it) for key, it in value.items()}
+        if vocabulary == "2026" and shown.get("method") == "seamapi":
+            shown["method"] = "remote"  # how a client of the API opens a door was renamed
+        return shown
     if isinstance(value, ErrorObject):
         return msgspec.structs.replace(value, error_code=error_name(vocabulary, value.error_code))
     if isinstance(value, WarningObject):

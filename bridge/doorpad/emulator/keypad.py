@@ -39,6 +39,9 @@ class KeypadInUse(DoorpadError):
     next_step: ClassVar[NextStep] = NextStep.WAIT
 
 
+_PIECES_BYTES = 1 << 20  # or as much as the system allows
+
+
 class BenchError(DoorpadError):
     """The bench was asked for something that cannot be done now."""
 
@@ -185,6 +188,9 @@ class RunningKeypad:
         control, control_inside = socket.socketpair()
         for end in (link, link_inside, control, control_inside):
             end.setblocking(False)
+        # The kernel counts some 800 bytes for each piece of a paced line, however short: the receive buffer that is
+        # emulated has to be full before this one is.
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECES_BYTES)
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "TZ": "UTC",

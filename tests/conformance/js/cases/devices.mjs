@@ -42,6 +42,33 @@ export async function device_is_left_alone_and_managed_again(world) {
   assert.equal((await seam.devices.get({ device_id })).is_managed, true)
 }
 
+/** Each takes the keypad away and gives it back; what stands on it meanwhile is told. */
+export async function keypad_loses_its_hub_its_place_and_its_subscription(world) {
+  const { seam, door: device_id } = world
+  const { simulate } = seam.devices
+  const stands = async (error_code) =>
+    (await seam.devices.get({ device_id })).errors.some((it) => it.error_code === error_code)
+  for (const [error_code, take, give] of [
+    ['hub_disconnected', () => simulate.disconnectFromHub({ device_id }), () => simulate.connectToHub({ device_id })],
+    ['device_removed', () => simulate.remove({ device_id }), () => simulate.connect({ device_id })],
+  ]) {
+    const before = world.mark()
+    await take()
+    await world.event('device.disconnected', { device_id }, before)
+    assert.ok(await stands(error_code))
+    await give()
+    await world.event('device.connected', { device_id }, before)
+    assert.ok(!(await stands(error_code)))
+  }
+  const before = world.mark()
+  await simulate.paidSubscription({ device_id, is_expired: true })
+  await world.event('device.error.subscription_required', { device_id }, before)
+  assert.ok(await stands('subscription_required'))
+  await simulate.paidSubscription({ device_id, is_expired: false })
+  await world.event('device.error.subscription_required.resolved', { device_id }, before)
+  assert.ok(!(await stands('subscription_required')))
+}
+
 export async function cable_is_pulled_and_plugged_in(world) {
   const { seam, door: device_id } = world
   const before = world.mark()

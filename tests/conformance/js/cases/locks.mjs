@@ -27,10 +27,6 @@ export async function calls_work_as_the_device_says_it_can(world) {
     [device.can_remotely_unlock, () => seam.locks.unlockDoor({ device_id })],
     [device.can_remotely_lock, () => seam.locks.lockDoor({ device_id })],
     [false, () => seam.locks.simulate.manualLockViaKeypad({ device_id })],
-    [device.can_simulate_hub_disconnection, () => seam.devices.simulate.disconnectFromHub({ device_id })],
-    [device.can_simulate_hub_connection, () => seam.devices.simulate.connectToHub({ device_id })],
-    [device.can_simulate_removal, () => seam.devices.simulate.remove({ device_id })],
-    [device.can_simulate_paid_subscription, () => seam.devices.simulate.paidSubscription({ device_id, is_expired: false })],
   ]
   for (const [can, call] of calls) {
     if (can) await call()
