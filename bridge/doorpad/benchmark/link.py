@@ -156,15 +156,14 @@ async def event_latency(target: Target, connection: Connection, presses: int) ->
     head = (await operations.state(connection)).journal_head
     for _ in range(presses):
         pressing = asyncio.create_task(target.bench.request(press=_PIN + "#"))
-        entries: list[Any] = []
-        while not entries:  # a hint may also be for what we wrote ourselves
+        has_opened = False
+        while not has_opened:  # a hint may also be for what we wrote ourselves, or for the end of a strike
             await connection.hinted.wait()
             connection.hinted.clear()
-            entries = (await operations.events(connection, head)).entries
-        [entry] = entries
+            for entry in (await operations.events(connection, head)).entries:
+                head = entry.sequence
+                has_opened |= entry.kind == messages.EV_GRANTED
         arrived_ms = time.monotonic_ns() / 1e6  # the clock that the keypad's ticks come from, on this machine
-        assert entry.kind == messages.EV_GRANTED
-        head = entry.sequence
         taken_ms.append(arrived_ms - (await pressing)["pressed_ms"])
         assert 0 < taken_ms[-1] < 10_000
     ordered = sorted(taken_ms)
