@@ -1,6 +1,12 @@
-"""`--long`: the tests that search a space by samples search more of it, or all."""
+"""`--long`: the tests that search a space by samples search more of it, or all.
 
+Without it hypothesis draws the same examples in every run, so that a change is judged by itself; with it, new ones.
+"""
+
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("same examples", derandomize=True, database=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def long(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--long"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--long"):
+        hypothesis.settings.load_profile("same examples")
