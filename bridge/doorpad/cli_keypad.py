@@ -54,11 +54,11 @@ def change_key(
         asyncio.run(work())
 
 
-def _assignment(text: str) -> tuple[str, int]:
+def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name or not value.lstrip("-").isdecimal():
-        raise typer.BadParameter(f"{text!r} is not a name, =, and a whole number, such as strike_ms=7000")
-    return name, int(value)
+    if not equals or not name:
+        raise typer.BadParameter(f"{text!r} is not a name, =, and a value, such as strike_ms=7000")
+    return name, value
 
 
 def configure(
@@ -86,13 +86,16 @@ def configure(
             try:
                 settings = await keypad_settings.read(connection)
                 if wanted:
-                    settings = await keypad_settings.change(connection, settings, wanted)
+                    changes = keypad_settings.from_text(settings, wanted)
+                    settings = await keypad_settings.change(connection, settings, changes)
             finally:
                 connection.close()
         for name, setting in sorted(settings.by_name.items()):
             if as_json:
                 about = {"name": name, "value": setting.value, "least": setting.least, "most": setting.most}
                 print(json.dumps({"type": "setting", **about}), flush=True)
+            elif isinstance(setting.value, str):
+                print(f'{name:<14} "{setting.value}"   (up to {setting.most} bytes)', flush=True)
             else:
                 print(f"{name:<14} {setting.value:>6}   ({setting.least} to {setting.most})", flush=True)
 

@@ -13,9 +13,10 @@ from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.outputs import STRIKE_MS_MAX
 
 _STRIKE_MS_MIN = const(100)
+_NAME_BYTES_MAX = const(32)
 VERSION = "version"
 
-# Name: (default, least, most).
+# Name: (default, least, most). Of a text the two are bytes of its UTF-8.
 _SETTINGS = {
     "slots": (SLOTS_MAX, 1, SLOTS_MAX),
     "baud": (115_200, 9600, 921_600),
@@ -37,6 +38,10 @@ _SETTINGS = {
     "pin_min": (4, 4, 12),
     "pin_max": (12, 4, 12),
     "programming": (1, 0, 1),  # whether the master PIN opens local programming
+    # What people call the inputs, for the hub to say.
+    "exit_name": ("", 0, _NAME_BYTES_MAX),
+    "door_name": ("", 0, _NAME_BYTES_MAX),
+    "tamper_name": ("", 0, _NAME_BYTES_MAX),
     VERSION: (0, 0, 0x3FFF_FFFF),  # of the settings as a whole
 }
 # Not for a host to change: one would cut its own line. They count from the next start.
@@ -48,8 +53,12 @@ def _check(settings):
 
 
 def _fits(name, value):
-    _, least, most = _SETTINGS[name]
-    return type(value) is int and least <= value <= most
+    default, least, most = _SETTINGS[name]
+    if isinstance(default, str):
+        if not isinstance(value, str) or any(not " " <= char != "\x7f" for char in value):
+            return False
+        value = len(value.encode())
+    return type(value) is int and least <= value <= most  # True is no number
 
 
 def load(path="config.json"):

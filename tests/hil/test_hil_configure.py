@@ -27,7 +27,7 @@ def configure(keypad: Message, *changes: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def settings(keypad: Message, *changes: str) -> dict[str, int]:
+def settings(keypad: Message, *changes: str) -> dict[str, int | str]:
     done = configure(keypad, *changes)
     assert done.returncode == 0, done.stderr
     return {it["name"]: it["value"] for it in map(json.loads, done.stdout.splitlines())}
@@ -56,7 +56,13 @@ def test_settings_are_shown_and_changed_and_count_at_once_and_after_a_restart(ke
     ("changes", "words"),
     [
         (("quiet=1", "strike_ms=99"), "strike_ms is 100 to 60000, not 99"),
-        (("quiet=on",), "'quiet=on' is not a name, =, and a whole number"),
+        (("quiet",), "'quiet' is not a name, =, and a value"),
+        (("wrong_max=4", "quiet=on"), "quiet is a whole number, 0 to 1, not 'on'"),
+        (
+            ("wrong_max=4", "door_name=" + 17 * "Д"),
+            "door_name has 0 to 32 bytes of UTF-8, and 'ДДДДДДДДДДДДДДДДД' has 34",
+        ),
+        (("door_name=a\tb",), "door_name is what a person can read, not 'a\\tb'"),
     ],
 )
 def test_change_that_cannot_be_says_what_could_be(
@@ -77,7 +83,10 @@ async def test_change_of_which_a_part_cannot_be_is_refused_in_words_and_changes_
         before = await settings_of_keypad.read(connection)
         for changes, words in (
             ({"quiet": 1, "lockout_s": 901}, "lockout_s is 10 to 900, not 901"),
-            ({"quiet": 1, "colour": 1}, "no setting 'colour'; it has clock_chip, door_contact, held_open_s"),
+            (
+                {"quiet": 1, "colour": 1},
+                "no setting 'colour'; it has clock_chip, door_contact, door_name, exit",
+            ),
             ({"quiet": 1, "baud": 9600}, "no setting 'baud'"),
             ({"quiet": 1, "pin_min": 8, "pin_max": 6}, "pin_min must not be above pin_max"),
         ):

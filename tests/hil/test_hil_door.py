@@ -1,12 +1,15 @@
 """What happens at a door with everything fitted, from the contact to the hub's events."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hil_world import Bench, Message, World, emulated, running
 
 FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0"
-SETTINGS = '{"strike_ms": 150, "door_contact": 1, "tamper": 1, "held_open_s": 5, "wiegand": 2}'
+SETTINGS = """{"strike_ms": 150, "door_contact": 1, "tamper": 1, "held_open_s": 5, "wiegand": 2,
+"exit_name": "Taster im Flur", "door_name": "Tür zum Hof"}"""
 # HID, PINpad 8-bit Wiegand Reader, installation guide 7393760, table 1.
 WIEGAND = {
     "0": "11110000",
@@ -56,9 +59,9 @@ def test_door_opened_by_force_and_closed_again_is_told(world: World, bench: Benc
     # Before any test that unlocks: for two seconds after the strike an opened door would be no alarm.
     mark = world.bridge.mark()
     bench.ask(contact="door_contact", active=True)
-    told(world, "doorpad.door_forced", mark)
+    assert told(world, "doorpad.door_forced", mark)["doorpad"] == {"input_name": "Tür zum Hof"}
     bench.ask(contact="door_contact", active=False)
-    told(world, "doorpad.door_closed", mark)
+    assert told(world, "doorpad.door_closed", mark)["doorpad"] == {"input_name": "Tür zum Hof"}
 
 
 def test_keys_of_a_wiegand_keypad_open_as_those_of_the_matrix_do(world: World, bench: Bench) -> None:
@@ -76,7 +79,8 @@ def test_keys_of_a_wiegand_keypad_open_as_those_of_the_matrix_do(world: World, b
 def test_door_opened_after_the_exit_button_and_held_is_told(world: World, bench: Bench) -> None:
     mark = world.bridge.mark()
     bench.ask(contact="request_to_exit", active=True)
-    assert told(world, "lock.unlocked", mark)["method"] == "manual"
+    unlocked = told(world, "lock.unlocked", mark)
+    assert (unlocked["method"], unlocked["doorpad"]) == ("manual", {"input_name": "Taster im Flur"})
     bench.ask(contact="door_contact", active=True)
     told(world, "doorpad.door_held_open", mark)
     bench.ask(contact="door_contact", active=False)
@@ -89,7 +93,7 @@ def test_door_opened_after_the_exit_button_and_held_is_told(world: World, bench:
 def test_opened_case_is_told_with_its_end(world: World, bench: Bench) -> None:
     mark = world.bridge.mark()
     bench.ask(contact="tamper", active=True)
-    told(world, "device.tampered", mark)
+    assert "doorpad" not in told(world, "device.tampered", mark)  # nobody has given the case a name
     bench.ask(contact="tamper", active=False)
     told(world, "doorpad.tamper_ended", mark)
 
@@ -106,3 +110,21 @@ def test_duress_code_opens_as_any_other_and_the_hub_is_told(world: World, bench:
     mark = world.bridge.mark()
     assert bench.opens("736451")
     assert "doorpad" not in told(world, "lock.unlocked", mark)
+
+
+def test_name_that_an_installer_gives_an_input_is_what_the_hub_says_from_then_on(
+    world: World, bench: Bench
+) -> None:
+    before = {"request_to_exit": "Taster im Flur", "door_contact": "Tür zum Hof"}
+    assert world.own_fields()["input_names"] == before
+    assert world.bridge.stop() == 0
+    changes = ["tamper_name=Gehäuse", "door_name="]
+    command = [sys.executable, "-m", "doorpad", "configure", world.keypad.serial, *changes]
+    subprocess.run([*command, "--config", str(world.config)], check=True, capture_output=True)
+    world.start_bridge()
+    assert world.own_fields()["input_names"] == {"request_to_exit": "Taster im Flur", "tamper": "Gehäuse"}
+    mark = world.bridge.mark()
+    bench.ask(contact="tamper", active=True)
+    assert told(world, "device.tampered", mark)["doorpad"] == {"input_name": "Gehäuse"}
+    bench.ask(contact="tamper", active=False)
+    assert told(world, "doorpad.tamper_ended", mark)["doorpad"] == {"input_name": "Gehäuse"}

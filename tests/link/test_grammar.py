@@ -119,11 +119,11 @@ SAMPLES: dict[str, tuple[list[Any], list[tuple[tuple[int, ...], Any]]]] = {
     "next-key-request": ([40, [ID8, 2 * ID16]], [((1, 0), ID16), ((1, 1), ID16)]),
     "next-key-reply": ([40, 0, 2 * ID16], [((1,), 1), ((2,), ID8)]),
     "config-request": (
-        [41, [3, [["strike_ms", 3000]]]],
-        [((1,), 0), ((1, 0), None), ((1, 1), []), ((1, 1, 0, 0), b"")],
+        [41, [3, [["strike_ms", 3000], ["exit_name", "Hof"]]]],
+        [((1,), 0), ((1, 0), None), ((1, 1), []), ((1, 1, 0, 0), b""), ((1, 1, 1, 1), b"Hof")],
     ),
     "config-reply": (
-        [41, 0, [3, [["strike_ms", 3000, 100, 60_000]]]],
+        [41, 0, [3, [["strike_ms", 3000, 100, 60_000], ["exit_name", "Hof", 0, 32]]]],
         [((1,), 3), ((2, 0), None), ((2, 1), []), *(((2, 1, 0, place), None) for place in range(4))],
     ),
     "strike-request": (

@@ -113,6 +113,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "clock": _clock(device),
             "health": health_names(device.health),
             "crashes": device.crashes,
+            "input_names": device.input_names or {},
             "link_state": device.link_state,
             "hosts": [
                 {"maker": makers.name(device, int(number)), "key_id": key_id}

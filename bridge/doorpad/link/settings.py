@@ -29,11 +29,15 @@ class SettingsChanged(DoorpadError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`least` and `most` are the first and the last value that the keypad takes."""
+    """`least` and `most` are the first and the last value that the keypad takes; of a text, bytes of its UTF-8."""
 
-    value: int
+    value: int | str
     least: int
     most: int
+
+
+# By its setting, the input that people gave a name.
+_NAMES = {"exit_name": "request_to_exit", "door_name": "door_contact", "tamper_name": "tamper"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Settings:
 
     version: int
     by_name: dict[str, Setting]
+
+    def names_of_inputs(self) -> dict[str, str]:
+        """What people call the inputs that they gave a name. An older keypad knows of no names."""
+        names = {_NAMES[name]: it.value for name, it in self.by_name.items() if name in _NAMES}
+        return {name: value for name, value in names.items() if isinstance(value, str) and value}
 
 
 def _settings(answer: object) -> Settings:
@@ -53,7 +62,7 @@ def _settings(answer: object) -> Settings:
 
 def _setting(item: Any) -> tuple[str, Setting]:
     match item:
-        case [str() as name, int() as value, int() as least, int() as most, *_]:
+        case [str() as name, int() | str() as value, int() as least, int() as most, *_]:
             return name, Setting(value, least, most)
     raise ProtocolViolation("a setting is no name with its value and range")
 
@@ -66,7 +75,36 @@ async def read(connection: Connection) -> Settings:
     return _settings(answer)
 
 
-async def change(connection: Connection, current: Settings, changes: Mapping[str, int]) -> Settings:
+def from_text(current: Settings, texts: Mapping[str, str]) -> dict[str, int | str]:
+    """Values as a person writes them, numbers for the settings that are numbers. Raises SettingsRefused."""
+    values: dict[str, int | str] = {}
+    for name, text in texts.items():
+        setting = current.by_name.get(name)
+        if setting is None or isinstance(setting.value, str):
+            values[name] = text
+        elif text.removeprefix("-").isdecimal():
+            values[name] = int(text)
+        else:
+            raise SettingsRefused(
+                f"{name} is a whole number, {setting.least} to {setting.most}, not {text!r}"
+            )
+    return values
+
+
+def _check(name: str, setting: Setting, value: int | str) -> None:
+    if isinstance(value, str):
+        size = len(value.encode())
+        if not setting.least <= size <= setting.most:
+            raise SettingsRefused(
+                f"{name} has {setting.least} to {setting.most} bytes of UTF-8, and {value!r} has {size}"
+            )
+        if not value.isprintable():
+            raise SettingsRefused(f"{name} is what a person can read, not {value!r}")
+    elif not setting.least <= value <= setting.most:
+        raise SettingsRefused(f"{name} is {setting.least} to {setting.most}, not {value}")
+
+
+async def change(connection: Connection, current: Settings, changes: Mapping[str, int | str]) -> Settings:
     """Change some of the settings, all or none; returns what they are then.
 
     Raises:
@@ -79,8 +117,7 @@ async def change(connection: Connection, current: Settings, changes: Mapping[str
         if setting is None:
             names = ", ".join(sorted(current.by_name))
             raise SettingsRefused(f"keypad {connection.serial} has no setting {name!r}; it has {names}")
-        if not setting.least <= value <= setting.most:
-            raise SettingsRefused(f"{name} is {setting.least} to {setting.most}, not {value}")
+        _check(name, setting, value)
     wanted = [[name, value] for name, value in changes.items()]
     status, answer = await connection.request(messages.OP_CONFIG, [current.version, wanted])
     if status == messages.CONFLICT:

@@ -99,6 +99,8 @@ class Device(Base):
     boot_id: Mapped[str | None] = mapped_column(String)
     # Whose changes a maker number stands for: the name of the key (hex) by number; {} until it has been read.
     hosts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default=text("'{}'"))
+    # What people call its inputs; None until it has been read.
+    input_names: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     maker: Mapped[int | None]  # the number that the keypad gives to this hub
     link_state: Mapped[LinkState] = mapped_column(String, default="new", server_default=text("'new'"))
     link_changed_at_ms: Mapped[int] = mapped_column(BigInteger)

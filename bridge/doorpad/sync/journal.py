@@ -42,6 +42,16 @@ _OWN_EVENTS = {
     messages.EV_KEY_FREED: "doorpad.key_freed",
 }
 
+# By the kind of an entry, the input that it tells of.
+_INPUTS = {
+    messages.EV_EXIT: "request_to_exit",
+    messages.EV_FORCED: "door_contact",
+    messages.EV_HELD_OPEN: "door_contact",
+    messages.EV_DOOR_CLOSED: "door_contact",
+    messages.EV_TAMPER: "tamper",
+    messages.EV_TAMPER_END: "tamper",
+}
+
 _OF_STRIKE = (
     messages.EV_BOOT,
     messages.EV_GRANTED,
@@ -146,6 +156,9 @@ async def _apply(
         event_type = "access_code.unmanaged.removed"
     else:
         return
+    input_name = (device.input_names or {}).get(_INPUTS.get(entry.kind, ""))
+    if input_name is not None:
+        payload["doorpad"] = {"input_name": input_name}
     if event_type.startswith("access_code."):
         assert code_id is not None
         # The table tells of the same change: whichever is read first logs it.

@@ -259,7 +259,8 @@ class Keeper:
             device.pin_max = found.pin_length_max
             device.firmware = found.firmware
             if device.boot_id != boot_id.hex():
-                device.boot_id, device.hosts = boot_id.hex(), {}  # it may have been commissioned anew
+                # It may have been commissioned anew.
+                device.boot_id, device.hosts, device.input_names = boot_id.hex(), {}, None
             device.maker = found.maker
             lift(device, STOPPED)
             if self._credentials.proven(device):

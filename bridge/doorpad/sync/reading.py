@@ -7,7 +7,7 @@ from doorpad_link import messages
 from doorpad_link.digest import PAGE_SLOTS, Digest
 from sqlalchemy import select
 
-from doorpad.link import operations
+from doorpad.link import operations, settings
 from doorpad.link.connection import Connection
 from doorpad.link.operations import JournalPage, KeypadState, SlotRecord
 from doorpad.store.database import Database
@@ -15,6 +15,8 @@ from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
 from doorpad.sync.effects import Learned, apply_record, forget_table
 from doorpad.sync.timing import Timing
+
+_NAMES_MAY_CHANGE = (messages.EV_SETTINGS_CHANGED, messages.EV_FACTORY_RESET)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Reader:
             for entry in page.entries
             if entry.kind == messages.EV_SLOT_SET
         }
+        await self._learn_input_names(connection, pages)
         changed = await self.table(connection, state, happened_ms)
         for page in pages:
             async with self.database.write() as session:
@@ -60,6 +63,15 @@ class Reader:
             async with self.database.write() as session:
                 device = await session.get_one(Device, self.device_id)
                 device.hosts = {str(host.maker): host.key_id for host in hosts}
+
+    async def _learn_input_names(self, connection: Connection, pages: list[JournalPage]) -> None:
+        """Read what people call the inputs, unless it is known and no entry of these says that it may be old."""
+        async with self.database.read() as session:
+            known = (await session.get_one(Device, self.device_id)).input_names
+        if known is None or any(it.kind in _NAMES_MAY_CHANGE for page in pages for it in page.entries):
+            names = (await settings.read(connection)).names_of_inputs()
+            async with self.database.write() as session:
+                (await session.get_one(Device, self.device_id)).input_names = names
 
     async def _journal_pages(self, connection: Connection, state: KeypadState) -> list[JournalPage]:
         async with self.database.read() as session:

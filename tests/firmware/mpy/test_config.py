@@ -27,6 +27,9 @@ DEFAULTS = {
     "pin_min": 4,
     "pin_max": 12,
     "programming": 1,
+    "exit_name": "",
+    "door_name": "",
+    "tamper_name": "",
     "version": 0,
 }
 
@@ -82,6 +85,11 @@ def test_json_that_is_no_object_gives_the_defaults_and_names_the_file(text):
     ("wrong_max", "9"),
     ("pin_min", "3"),
     ("version", "-1"),
+    ("exit_name", "5"),
+    ("door_name", "null"),
+    ("tamper_name", '"a\\u0007b"'),
+    ("tamper_name", '"a\\u007fb"'),
+    ("exit_name", '"ДДДДДДДДДДДДДДДДa"'),
 )
 def test_bad_value_gives_the_default_and_names_the_setting(bad):
     name, value = bad
@@ -110,6 +118,16 @@ def test_change_counts_at_once_and_after_a_restart():
     equal(config.load(), (wanted, []))
 
 
+def test_name_in_any_script_and_with_any_mark_is_kept_as_it_is():
+    settings, _ = _load("{}")
+    names = [["exit_name", "ДДДДДДДДДДДДДДДД"], ["door_name", 'Yard "B" \\ 2'], ["tamper_name", "盒🔓"]]
+    config.change(settings, names)
+    for name, value in names:
+        equal((settings[name], config.load()[0][name]), (value, value))
+    config.change(settings, [["door_name", ""]])
+    equal(config.load()[0], dict(DEFAULTS, exit_name="ДДДДДДДДДДДДДДДД", tamper_name="盒🔓", version=2))
+
+
 @cases(
     [["strike_ms", 3000], ["held_open_s", 4]],
     [["strike_ms", 3000], ["baud", 9600]],
@@ -119,6 +137,10 @@ def test_change_counts_at_once_and_after_a_restart():
     [["strike_ms", 3000], ["colour", 1]],
     [["strike_ms", 3000], ["tamper", True]],
     [["pin_max", 6], ["pin_min", 7]],
+    [["exit_name", "hall"], ["door_name", b"yard"]],
+    [["exit_name", "hall"], ["door_name", "yard\n"]],
+    [["exit_name", "hall"], ["door_name", "a name of thirty-three characters"]],
+    [["exit_name", "hall"], ["strike_ms", "3000"]],
 )
 def test_change_of_which_one_part_may_not_be_changes_nothing(changes):
     settings, _ = _load("{}")

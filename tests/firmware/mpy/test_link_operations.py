@@ -373,6 +373,16 @@ def test_settings_are_told_with_their_limits_and_changed_only_at_their_version()
     equal(_ask(keypad, messages.OP_CONFIG, None)[1], [1, settings])
 
 
+def test_name_of_an_input_is_told_with_the_bytes_it_may_have():
+    keypad = Keypad()
+    _, [_, settings] = _changed(keypad, 0, ("exit_name", "Tür zum Hof"))
+    assert ["exit_name", "Tür zum Hof", 0, 32] in settings and ["door_name", "", 0, 32] in settings, settings
+    equal(_changed(keypad, 1, ("door_name", 33 * "a")), (messages.INVALID, None))
+    equal(_changed(keypad, 1, ("door_name", 1)), (messages.INVALID, None))
+    equal(_changed(keypad, 0, ("door_name", "Yard")), (messages.CONFLICT, 1))
+    equal(_ask(keypad, messages.OP_CONFIG, None)[1], [1, settings])
+
+
 def test_pin_length_set_by_a_host_holds_for_new_codes_and_is_told_at_the_next_session():
     keypad = Keypad()
     equal(_put(keypad, 1, b"4711", op_id=b"op-id--0"), [messages.OK, 1])
