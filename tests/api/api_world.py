@@ -19,6 +19,7 @@ from doorpad.sync.effects import Learned, apply_record
 from doorpad.sync.passing import pass_time
 from doorpad.sync.strike import Strike
 from doorpad.sync.timing import Timing
+from doorpad_link.messages import ENABLED, FROM_KEYPAD, MANAGED
 
 NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 NOW_S = NOW_MS // 1_000
@@ -109,6 +110,7 @@ class World:
             "link_state": "online",
             "link_changed_at_ms": NOW_MS - 50_000,
             "capacity": 30,
+            "maker": HUB,
         }
         async with self.database.write() as session:
             session.add(Device(**row | fields))
@@ -128,7 +130,7 @@ class World:
         return access_code_id
 
     async def put_on_keypad(self, access_code_id: str, slot: int) -> None:
-        """What the synchronisation does once the keypad has acknowledged the code."""
+        """What the synchronisation does once the keypad has acknowledged the code, or told of one made there."""
         async with self.database.write() as session:
             code = await session.get_one(AccessCode, access_code_id)
             code.slot = slot
@@ -137,13 +139,13 @@ class World:
                     device_id=code.device_id,
                     slot=slot,
                     version=slot + 100,
-                    flags=3,
+                    flags=MANAGED | ENABLED if code.managed else ENABLED | FROM_KEYPAD,
                     code=code.code,
                     from_s=code.starts_at_s,
                     until_s=code.ends_at_s,
                     op_id="00" * 8,
-                    access_code_id=access_code_id,
-                    maker=1,
+                    access_code_id=access_code_id if code.managed else None,
+                    maker=HUB if code.managed else KEYPAD,
                 )
             )
 
@@ -153,11 +155,14 @@ class World:
         async with self.database.write() as session:
             await pass_time(session, device_id, until_ms, self.timing, may_finish=False)
 
-    async def keypad_shows(self, device_id: str, slot: int, *, maker: int, **fields: Any) -> None:
+    async def keypad_shows(
+        self, device_id: str, slot: int, *, maker: int, made_anew: bool = False, **fields: Any
+    ) -> None:
         """What the synchronisation does when it reads a changed slot; without `code` the slot is empty.
 
         Args:
             maker: who changed it: `HUB`, or another hand.
+            made_anew: the journal says that the slot was empty before.
         """
         row = {"op_id": "11" * 8 if "code" in fields else None, "flags": 3 if "code" in fields else 0}
         row |= {"code": None, "from_s": None, "until_s": None, "access_code_id": None} | fields
@@ -166,7 +171,8 @@ class World:
             device.table_epoch = "ab"
             device.generation += 200
             record = SlotRecord(slot=slot, version=device.generation, maker=maker, **row)
-            await apply_record(session, device, record, Learned(self.now_ms, HUB))
+            happened_ms = {(slot, record.version): self.now_ms} if made_anew else {}
+            await apply_record(session, device, record, Learned(self.now_ms, HUB, happened_ms))
 
     async def code(self, access_code_id: str) -> AccessCode | None:
         async with self.database.read() as session:

@@ -148,37 +148,6 @@ async def test_code_that_ended_is_refused_removed_kept_a_week_and_deleted(
     assert caught.value.code == "access_code_not_found"
 
 
-async def test_conversion_that_does_not_reach_the_keypad_fails_after_ten_minutes(
-    world: World, seam: AsyncSeam, device_id: str
-) -> None:
-    failed = "access_code.unmanaged.failed_to_convert_to_managed"
-    await world.add_code(device_id, ID, managed=False, created_at_ms=NOW_MS - DAY_S * 1_000, asked_at_ms=1)
-    await world.put_on_keypad(ID, slot=3)
-    for attempt in (1, 2):
-        await seam.access_codes.unmanaged.convert_to_managed(access_code_id=ID)
-        asked_ms = world.now_ms
-        await world.pass_time(device_id, asked_ms + 599_999)
-        assert (await told(world, ID)).count(failed) == attempt - 1
-        await world.pass_time(device_id, asked_ms + 600_000)
-        assert (await told(world, ID)).count(failed) == attempt
-        row = await world.code(ID)
-        assert row is not None
-        assert (row.managed, row.conversion, row.state) == (False, None, "active")
-
-
-async def test_code_that_goes_before_its_conversion_fails_to_convert(
-    world: World, seam: AsyncSeam, device_id: str
-) -> None:
-    await world.add_code(device_id, ID, managed=False)
-    await world.put_on_keypad(ID, slot=3)
-    await seam.access_codes.unmanaged.convert_to_managed(access_code_id=ID)
-    await world.keypad_shows(device_id, 3, maker=KEYPAD)
-    assert await told(world, ID) == [
-        "access_code.unmanaged.failed_to_convert_to_managed",
-        "access_code.unmanaged.removed",
-    ]
-
-
 async def on_keypad(world: World, device_id: str, **fields: Any) -> None:
     await world.add_code(device_id, ID, announced="set", **fields)
     await world.put_on_keypad(ID, slot=3)
@@ -307,15 +276,3 @@ async def test_use_of_the_old_pin_does_not_use_up_the_new_one(
     assert (await seam.access_codes.get(access_code_id=ID)).status == "setting"
     await world.keypad_shows(device_id, 3, maker=HUB, code="482913", access_code_id=ID, flags=ONCE)
     assert (await seam.access_codes.get(access_code_id=ID)).status == "set"
-
-
-async def test_one_time_code_of_a_keypad_stays_one_when_it_is_taken_over(
-    world: World, seam: AsyncSeam, device_id: str
-) -> None:
-    await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", flags=ONCE & ~1)
-    (unmanaged,) = await seam.access_codes.unmanaged.list(device_id=device_id)
-    id_ = unmanaged.access_code_id
-    await seam.access_codes.unmanaged.convert_to_managed(access_code_id=id_)
-    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=id_, flags=ONCE)
-    code = await seam.access_codes.get(access_code_id=id_)
-    assert (code.status, code.is_one_time_use) == ("set", True)

@@ -123,7 +123,9 @@ def event_object(hub: Hub, event: Event) -> dict[str, Any]:
     made: dict[str, Any] = {f"{it}_{kind}": [] for it in lists for kind in ("errors", "warnings")}
     made |= event.payload
     if lists and "error_code" in event.payload:
-        made[f"{lists[-1]}_errors"] = [error_object(event.payload["error_code"], event.occurred_at_ms)]
+        made[f"{lists[-1]}_errors"] = [
+            error_object(event.payload["error_code"], event.occurred_at_ms, detail=event.payload)
+        ]
     if event.event_type in _CODE_FIELD:
         made["code"] = _CODE_FIELD[event.event_type]
     made |= {

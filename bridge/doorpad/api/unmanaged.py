@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import bindparam, delete
 
 from doorpad.api.attempts import ActionAttemptObject, attempt_reply, begin_code_attempt
 from doorpad.api.code_changes import DeleteParams, remove_code
@@ -27,10 +28,13 @@ from doorpad.api.service import (
     seen_device_or_404,
 )
 from doorpad.api.waiting import watching
-from doorpad.store.schema import AccessCode
-from doorpad.store.statements import one_view
+from doorpad.store.schema import AccessCode, CodeError, Conversion
+from doorpad.store.statements import Statement, one_view
 
 _LIST_DEFAULT = 300_000
+_NO_FAILURE = Statement(  # what an earlier conversion failed for
+    delete(CodeError).where(CodeError.access_code_id == bindparam("id"), CodeError.is_warning.is_(False))
+)
 
 
 class GetParams(msgspec.Struct, kw_only=True):
@@ -53,7 +57,7 @@ class ConvertParams(msgspec.Struct, kw_only=True):
     access_code_id: UUID
     allow_external_modification: bool | None = None  # the old spelling
     is_external_modification_allowed: bool | None = None
-    force: bool | None = None  # without effect: no other host shares the keypad
+    force: bool | None = None  # also if another hub manages the code: it is taken from there
     sync: bool | None = None
 
 
@@ -106,11 +110,12 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
             code = await session.get(AccessCode, str(params.access_code_id))
             if code is None or code.state != "active":
                 raise not_found("access_code", params.access_code_id)
-            asked_now = not code.managed and code.conversion is None
+            conversion: Conversion = "forced" if params.force else "requested"
+            asked_now = not code.managed and code.conversion not in (conversion, "forced")
+            if asked_now:
+                code.conversion, code.asked_at_ms = conversion, now_ms
+                _NO_FAILURE.run(session, {"id": code.access_code_id})
             if not code.managed:
-                if asked_now:
-                    code.asked_at_ms = now_ms
-                code.conversion = "requested"
                 allowed = params.is_external_modification_allowed
                 if allowed is None:
                     allowed = params.allow_external_modification

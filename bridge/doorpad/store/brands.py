@@ -92,6 +92,7 @@ class Profile:
     device_rules: tuple[DeviceRule, ...] = ()
     full_error: str | None = None  # stands on the hub while all slots are used
     chooses_codes: bool = False  # the brand makes up the PIN; none can be asked for
+    gives_codes_away: bool = True  # codes that were made at the device can be taken over
 
 
 def _stands(name: str) -> Cause:
@@ -221,6 +222,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
             Rule("smartthings_failed_to_set_after_multiple_retries", _refused(5)),
             Rule("smartthings_no_free_slots_available", _NO_SPACE),
         ),
+        gives_codes_away=False,
     ),
     "kwikset": Profile(
         "kwikset_lock",
@@ -232,6 +234,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
             Rule("kwikset_unable_to_confirm_code", _unanswered(failed=True)),
             Rule("kwikset_unable_to_confirm_deletion", _unconfirmed_removal),
         ),
+        gives_codes_away=False,
     ),
     "august": Profile(
         "august_lock",
@@ -265,6 +268,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
             Rule("igloohome_bridge_too_many_pending_jobs", _too_many_waiting),
             Rule("igloohome_bridge_offline", _due_and_away),
         ),
+        gives_codes_away=False,
     ),
     "salto_ks": Profile(
         "salto_lock",

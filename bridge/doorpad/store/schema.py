@@ -31,6 +31,7 @@ from doorpad.store.profile_names import ProfileName
 LinkState = Literal["new", "online", "resuming", "disconnected", "offline"]
 CodeState = Literal["active", "removing", "deleted"]
 Announced = Literal["scheduled", "set"]
+Conversion = Literal["requested", "forced"]
 
 _UUID = String(36)
 
@@ -168,7 +169,8 @@ class AccessCode(Base):
     # What the event log has already said about the code's present version on the keypad.
     announced: Mapped[Announced | None] = mapped_column(String)
     slot: Mapped[int | None]  # where the keypad holds it, if it is known to
-    conversion: Mapped[Literal["requested"] | None] = mapped_column(String)  # to managed, not done yet
+    # To managed, not done yet. "forced": also if another hub manages it.
+    conversion: Mapped[Conversion | None] = mapped_column(String)
     # When its present state was last asked for: made, changed for the keypad, to be removed or converted.
     asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     # Another hand took it off the keypad, which it was allowed to: it is not put back unasked.

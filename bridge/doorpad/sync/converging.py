@@ -132,8 +132,8 @@ class Converger:
         for result in results:
             if not result.done:
                 log.warning("%s", refusal(self.connection.serial, op, result.status, result.slot))
-        # The keypad is not as it was last read.
-        await self.reader.table(self.connection, await operations.state(self.connection))
+        # The keypad is not as it was last read. What was done there says its journal.
+        await self.reader.changes(self.connection, await operations.state(self.connection))
         return any(result.done for result in results)
 
     async def _clear(self, clears: list[Clear]) -> list[SlotResult]:
@@ -169,6 +169,9 @@ class Converger:
                 self.reader.maker,
             )
             await self._learned([adopted])
+            self.refusals.forget(adopt.access_code_id)
+        elif result.status not in (messages.CONFLICT, messages.NOT_FOUND):
+            self.refusals.add(adopt.access_code_id)  # others may wait behind it
         return [result]
 
     async def _write(self, writes: list[Write]) -> list[SlotResult]:

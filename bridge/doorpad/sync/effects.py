@@ -14,7 +14,7 @@ from doorpad.link.operations import SlotRecord
 from doorpad.store.identity import unmanaged_code_id
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
-from doorpad.sync import external
+from doorpad.sync import conversion, external
 from doorpad.sync.telling import of_version, tell
 
 
@@ -53,6 +53,7 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         mirror = Slot(device_id=device.device_id, slot=found.slot)
         session.add(mirror)
     was_ours = before is not None and before.managed and mirror.maker == learned.maker
+    seen = (mirror.version, conversion.terms(mirror)) if was_there else None
     mirror.version = found.version
     mirror.flags = found.flags
     mirror.code = found.code
@@ -61,11 +62,18 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
     mirror.op_id = found.op_id
     mirror.access_code_id = found.access_code_id
     mirror.maker = found.maker
-    now = await _code_of(session, device, found, before, learned)
+    made_anew = (
+        seen is not None
+        and seen[0] != found.version
+        and (found.slot, found.version) in learned.happened_ms  # there is no such entry for a change in place
+    )
+    now = await _code_of(session, device, found, None if made_anew else before, learned)
     if before is not None and now is not before:
         await _left(session, before, found, learned, was_there=was_there)
     if now is not None:
         now.slot = found.slot
+        if now is before and now.conversion is not None and seen and seen[1] != conversion.terms(found):
+            await conversion.fail(session, now, conversion.CHANGED, learned.now_ms)
         used = bool(found.flags & messages.SPENT) and _holds(found, now)
         if used:
             now.used_at_ms = now.used_at_ms or learned.now_ms
@@ -86,14 +94,18 @@ async def _code_of(
     """The code that a used slot holds now; a new row where nobody knew it."""
     if found.access_code_id is not None:
         code = await session.get(AccessCode, found.access_code_id)
-        if code is not None:
+        if code is not None and (code.managed or found.maker == learned.maker):
             if not code.managed:
-                await _converted(session, code, found, learned)
+                await conversion.done(session, code, found.version, learned.now_ms)
             return code if code.state != "deleted" else None
-        if found.maker == learned.maker:  # ours, and the database lost it: the keypad remembers
+        # One that the keypad had taken over, and somebody has changed before that was known here, is his.
+        if code is None and found.maker == learned.maker:  # the database lost it: the keypad remembers
             code = _new_code(device, found, found.access_code_id, True, learned.now_ms)
             session.add(code)
             return code
+        if code is None and before is not None and conversion.is_taken_over(before, found, learned.maker):
+            await conversion.transfer(session, before, found, learned.now_ms)
+            return before
     if before is not None and not before.managed and before.code == found.code:
         before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
         before.one_time = bool(found.flags & messages.SINGLE_USE)
@@ -133,14 +145,6 @@ def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, no
     )
 
 
-async def _converted(session: AsyncSession, code: AccessCode, found: SlotRecord, learned: Learned) -> None:
-    code.managed = True
-    code.conversion = None
-    code.announced = "set"  # it was on the keypad all along: no second set_on_device
-    at = await of_version(session, code, found.version)
-    await tell(session, code, "access_code.unmanaged.converted_to_managed", at, learned.now_ms)
-
-
 async def _left(
     session: AsyncSession, code: AccessCode, found: SlotRecord, learned: Learned, *, was_there: bool
 ) -> None:
@@ -148,7 +152,7 @@ async def _left(
     code.slot = None
     if not code.managed:
         if code.conversion is not None:
-            await external.gave_up_conversion(session, code, learned.now_ms)
+            await conversion.fail(session, code, conversion.GONE, learned.now_ms)
         code.state = "deleted"
         code.deleted_at_ms = learned.now_ms
         await tell(session, code, "access_code.unmanaged.removed", 0, learned.now_ms, made_by=found.maker)

@@ -48,13 +48,6 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     await _mark(session, code, now_ms, "modified", slot.maker)
 
 
-async def gave_up_conversion(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
-    """An unmanaged code could not be taken over; it stays as it is."""
-    code.conversion = None
-    event_type = "access_code.unmanaged.failed_to_convert_to_managed"
-    await tell(session, code, event_type, code.asked_at_ms, now_ms)
-
-
 async def prevented(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
     """Somebody asked for the PIN of this code in the same time, and was refused."""
     await stand(session, code, Problem(PREVENTED, {"seen_ms": [now_ms]}), now_ms, is_warning=False)

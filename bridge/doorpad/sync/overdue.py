@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store.schema import OFF_KEYPAD, AccessCode, CodeError, Slot, begins_s
 from doorpad.store.status import expired, on_keypad, wanted
-from doorpad.sync.external import gave_up_conversion
+from doorpad.sync import conversion
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import FAILED_TO_SET, raise_problem
 from doorpad.sync.telling import tell
@@ -48,7 +48,7 @@ async def judge(
         now_s = now_ms // 1000
         if not code.managed:
             if code.state == "active" and code.conversion is not None:
-                edge_s = min(edge_s, await _converting(session, code, now_ms, timing))
+                edge_s = min(edge_s, await conversion.judge(session, code, slot, now_ms, timing))
         elif wanted(code, now_s):
             if code.slot is not None and not on_keypad(code, slot):
                 edge_s = min(edge_s, await _setting(session, code, now_ms, timing))
@@ -142,14 +142,6 @@ async def _removing(session: AsyncSession, code: AccessCode, now_ms: int, timing
 
 def _ended_s(code: AccessCode) -> float | None:
     return code.ends_at_s if code.used_at_ms is None else code.used_at_ms / 1000
-
-
-async def _converting(session: AsyncSession, code: AccessCode, now_ms: int, timing: Timing) -> float:
-    failed_s = code.asked_at_ms / 1000 + timing.convert_failed_s
-    if now_ms < failed_s * 1000:
-        return failed_s
-    await gave_up_conversion(session, code, now_ms)
-    return NEVER
 
 
 def _next(now_ms: int, *edges_s: float) -> float:

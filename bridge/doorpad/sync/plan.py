@@ -97,7 +97,7 @@ def plan(
         if code.state == "removing" or (code.managed and not wanted(code, now_s)):
             actions.append(Clear(slot.slot, slot.version))
             continue
-        if not code.managed and code.conversion is not None:
+        if not code.managed and code.conversion is not None and code.access_code_id not in paused:
             actions.append(Adopt(code.access_code_id, slot.slot, slot.version))
         if slot.code is not None:
             holders[slot.code] = code
