@@ -16,6 +16,7 @@ from doorpad_fw.log import FlashError
 
 _NO_MASTER = bytes(32)
 _ATTENDED_S = const(10)  # so long after a key somebody is still there
+_EXIT_AGAIN_MS = const(1000)  # a contact that flutters must not fill the journal
 
 
 class Door:
@@ -35,7 +36,8 @@ class Door:
         self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
         self._stuck = 0  # keys
         self._attended_s = 0
-        self.unlocked = False  # the end of a pulse is to be noted
+        self._exit_ms = ticks_ms()  # when the button inside was last noted
+        outputs.on_rest = self._note_locked
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -95,7 +97,6 @@ class Door:
         self._clock.tick(self._journal.floor)
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
-        self.note_locked()
         self._note_doorway(self._doorway.tick(now_ms))
         self._entry.expire(now_ms)
         if self._programming.expire(now_ms):
@@ -111,8 +112,8 @@ class Door:
     def _input(self, which, active):
         now_ms = ticks_ms()
         if which == inputs.EXIT:
-            if active and self.unlock(now_ms):
-                self.note(messages.EV_EXIT)
+            if active:
+                self._exit(now_ms)
         elif which == inputs.DOOR:
             self._note_doorway(self._doorway.contact(active, now_ms))
         else:
@@ -122,24 +123,24 @@ class Door:
         if kind:
             self.note(kind, min(self._settings["held_open_s"], 255) if kind == messages.EV_HELD_OPEN else 0)
 
-    def note_locked(self):
-        """Note the end of a pulse, if one has ended since the last time."""
-        if self.unlocked and not self.outputs.is_unlocked:
-            self.unlocked = False
-            self.note(messages.EV_LOCKED)
+    def _note_locked(self):
+        self.note(messages.EV_LOCKED)
+
+    def _exit(self, now_ms):
+        is_first = not self.outputs.is_unlocked
+        self.unlock(now_ms)
+        if is_first or ticks_diff(now_ms, self._exit_ms) >= _EXIT_AGAIN_MS:
+            self._exit_ms = now_ms
+            self.note(messages.EV_EXIT)
 
     def unlock(self, now_ms):
-        """Open; return whether the door was not open already."""
-        self.note_locked()
-        opened = self.outputs.open_strike()
-        self.unlocked = True
-        if opened:
-            self._doorway.unlocked(now_ms)
+        """Open; the strike's time begins now, also if the door was open already."""
+        self.outputs.open_strike()
+        self._doorway.unlocked(now_ms)
         try:
             self.outputs.granted()
         except MemoryError as error:
             self._lacks_memory(error)  # the door is open all the same, and the journal is to have it
-        return opened
 
     def key(self, key):
         """Take one key press. For one that the heap has no room for, all of the entry is refused."""

@@ -6,12 +6,15 @@ longer pulse is given to it in parts, each once the one before is over: if the p
 """
 
 import asyncio
+import sys
 
+from doorpad_link import messages
 from esp32 import RMT
 from machine import Pin
 from micropython import const
+from time import ticks_add, ticks_diff, ticks_ms
 
-from doorpad_fw import pins
+from doorpad_fw import health, pins
 
 _RMT_CHANNEL = const(0)
 _CLOCK_DIVIDER = const(255)
@@ -24,6 +27,7 @@ LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S  # of one load
 STRIKE_MS_MAX = const(60_000)
 # Between two parts the strike is at rest for so long: shorter than any strike or magnet needs.
 _LOOK_MS = const(2)
+_ROUNDING_MS = const(20)  # of a pulse: no part is played for so little
 
 
 def pulse_ticks(duration_ms):
@@ -50,6 +54,8 @@ class Outputs:
     """`settings`: "strike_ms", how long a granted entry energises the strike, 100 to STRIKE_MS_MAX, and "quiet".
 
     A magnet that holds the door by its current is a strike that is active at level 0.
+
+    `on_rest()` is called when a pulse has come to its end.
     """
 
     strike_active = pins.STRIKE_ACTIVE
@@ -60,7 +66,10 @@ class Outputs:
         self._green = _Level(pins.LED_GREEN, pins.LED_GREEN_ACTIVE)
         self._red = _Level(pins.LED_RED, pins.LED_RED_ACTIVE)
         self._buzzer = _Level(pins.BUZZER, pins.BUZZER_ACTIVE)
-        self.parts = None  # the task that gives the peripheral the further parts of a pulse
+        self.pulse = None  # the task that sees it to its end
+        self._until_ms = ticks_ms()  # of that end
+        self._part_ms = 0  # of what the peripheral plays
+        self.on_rest = None
         self._programming = False
         self._signal = None  # the running feedback task
 
@@ -73,30 +82,42 @@ class Outputs:
     @property
     def is_unlocked(self):
         """Whether the strike's time runs."""
-        return self.parts is not None or not self.strike.wait_done()
+        return self.pulse is not None
 
     def open_strike(self):
-        """Energise the strike for its time; return True. During a pulse: False, the door is open already."""
-        if self.is_unlocked:
-            return False
+        """Energise the strike for its time from now on, also during a pulse. MemoryError: it stays as it is."""
+        now_ms = ticks_ms()
         duration_ms = self._settings["strike_ms"]
-        parts = (duration_ms + LOAD_MS_MAX - 1) // LOAD_MS_MAX
-        self._energise(duration_ms // parts)
-        if parts > 1:
-            self.parts = asyncio.create_task(self._go_on(duration_ms // parts, parts - 1))
-        return True
+        if self.pulse is None:
+            self._until_ms = now_ms
+            self.pulse = asyncio.create_task(
+                self._see_to_its_end()
+            )  # it runs later: nothing is open if it fails
+        if self.strike.wait_done():
+            self._play_part(duration_ms)
+        self._until_ms = ticks_add(now_ms, duration_ms)
 
-    def _energise(self, duration_ms):
-        pieces = pulse_ticks(duration_ms)
+    def _play_part(self, left_ms):
+        self._part_ms = left_ms // ((left_ms + LOAD_MS_MAX - 1) // LOAD_MS_MAX)
+        pieces = pulse_ticks(self._part_ms)
         self.strike.write_pulses(pieces, [bool(self.strike_active)] * len(pieces))
 
-    async def _go_on(self, part_ms, parts):
-        for _ in range(parts):
-            await asyncio.sleep_ms(part_ms)
-            while not self.strike.wait_done():
-                await asyncio.sleep_ms(_LOOK_MS)
-            self._energise(part_ms)
-        self.parts = None
+    async def _see_to_its_end(self):
+        try:
+            while True:
+                await asyncio.sleep_ms(self._part_ms)
+                while not self.strike.wait_done():
+                    await asyncio.sleep_ms(_LOOK_MS)
+                left_ms = ticks_diff(self._until_ms, ticks_ms())
+                if left_ms < _ROUNDING_MS:
+                    break
+                self._play_part(left_ms)
+        except MemoryError as error:  # the strike is at rest too early, and the program goes on
+            health.report(messages.HEALTH_MEMORY)
+            sys.print_exception(error)
+        self.pulse = None
+        if self.on_rest is not None:
+            self.on_rest()
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 

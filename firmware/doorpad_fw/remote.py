@@ -20,19 +20,12 @@ def _left_ms(until_ms, now_ms):
     return left_ms if left_ms <= _AHEAD_MS_MAX else -1
 
 
-def _end_pulse(door):
-    # Let the strike fall back before its time, whose end is then not noted; return whether it was energised.
-    door.note_locked()
-    door.unlocked = False
-    outputs = door.outputs
-    if not outputs.is_unlocked:
-        return False
-    if outputs.parts is not None:
-        outputs.parts.cancel()
-        outputs.parts = None
+def _end_pulse(outputs):
+    # Let the strike fall back before its time, whose end is then not noted.
+    outputs.pulse.cancel()
+    outputs.pulse = None
     outputs.strike.deinit()
     outputs.take_strike()
-    return True
 
 
 def move(door, journal, attempts, maker, body):
@@ -49,9 +42,11 @@ def move(door, journal, attempts, maker, body):
     if len(attempts) >= _ATTEMPTS_MAX:
         return messages.NO_SPACE, None
     attempts.append((bytes(attempt_id), until_ms))
-    was_open = _end_pulse(door)  # a pulse that opens the door already begins anew
+    was_open = door.outputs.is_unlocked
     if opens:
         door.unlock(ticks_ms())
+    elif was_open:
+        _end_pulse(door.outputs)
     moved = was_open != bool(opens)
     reason = (messages.STRIKE_OPEN if opens else 0) | (0 if moved else messages.STRIKE_WAS_SO)
     named = Slot(0, 0, 0, 0, 0, maker, None, attempt_id, None)  # the journal has no other place for an id

@@ -11,7 +11,7 @@ from journal_entries import entries_after
 from keypad_parts import MASTER, Keypad, put_body
 from ram_flash import PowerCut
 
-HEAP = "400K"
+HEAP = "600K"
 UNIX_OF_2000 = 946_684_800
 NOW_UNIX = 1_800_000_000
 NOW_S = NOW_UNIX - UNIX_OF_2000

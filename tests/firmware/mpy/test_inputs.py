@@ -13,6 +13,7 @@ from cases import cases, equal
 from keypad_parts import Keypad
 
 HEAP = "400K"
+LOCKED = (messages.EV_LOCKED, 0, 0)
 NAMES = {"request_to_exit": inputs.EXIT, "door_contact": inputs.DOOR, "tamper": inputs.TAMPER}
 
 _strike = []
@@ -124,8 +125,21 @@ def _with_door(script, prepare=None):
 
 
 def test_exit_button_opens_and_is_journaled():
-    equal(_with_door([(100, "request_to_exit", True)]), [(messages.EV_EXIT, 0, 0)])
+    equal(_with_door([(100, "request_to_exit", True)]), [(messages.EV_EXIT, 0, 0), LOCKED])
     equal(_strike, [1, 0])
+
+
+def test_exit_button_in_the_pulse_is_journaled_and_lets_its_time_begin_anew():
+    script = [(at_ms, "request_to_exit", at_ms % 2000 == 0) for at_ms in range(2000, 8000, 1000)]
+    script += [(9500, "door_contact", True), (9600, "door_contact", False)]  # within the time of the last one
+    equal(_with_door(script), [(messages.EV_EXIT, 0, 0)] * 3 + [LOCKED])
+    equal(_strike, [1, 0] * 3)  # 3 s from each: with hardly a rest between the parts
+
+
+def test_exit_button_that_flutters_is_journaled_once_a_second():
+    script = [(100 + 50 * n, "request_to_exit", n % 2 == 0) for n in range(100)]
+    exits = [entry for entry in _with_door(script) if entry == (messages.EV_EXIT, 0, 0)]
+    equal(len(exits), 5)
 
 
 def test_exit_button_held_for_ever_opens_once():
@@ -139,7 +153,7 @@ def test_exit_button_opens_during_a_lockout():
             keypad.enter("0000#")
 
     entries = _with_door([(100, "request_to_exit", True)], lock_out)
-    equal(entries[-2:], [(messages.EV_LOCKOUT, 1, 0), (messages.EV_EXIT, 0, 0)])
+    equal(entries[-3:], [(messages.EV_LOCKOUT, 1, 0), (messages.EV_EXIT, 0, 0), LOCKED])
     equal(_strike, [1, 0])
 
 
@@ -156,7 +170,7 @@ def test_door_opened_after_the_exit_button_is_no_alarm_and_without_it_is_one():
     script = [(100, "request_to_exit", True), (200, "request_to_exit", False)]
     script += [(1000, "door_contact", True), (3000, "door_contact", False)]
     script += [(9000, "door_contact", True), (9500, "door_contact", False)]
-    wanted = [(messages.EV_EXIT, 0, 0), (messages.EV_FORCED, 0, 0), (messages.EV_DOOR_CLOSED, 0, 0)]
+    wanted = [(messages.EV_EXIT, 0, 0), LOCKED, (messages.EV_FORCED, 0, 0), (messages.EV_DOOR_CLOSED, 0, 0)]
     equal(_with_door(script), wanted)
 
 

@@ -5,8 +5,9 @@ import esp32_time
 import asyncio
 
 import board
-from doorpad_fw import pins
+from doorpad_fw import health, pins
 from doorpad_fw.outputs import LOAD_MS_MAX, STRIKE_MS_MAX, Outputs, pulse_ticks
+from doorpad_link import messages
 
 from cases import cases, equal
 
@@ -52,9 +53,8 @@ def test_strike_is_energised_for_its_time_and_released_without_the_program(strik
 @cases(5_100, 12_000, 30_000, 60_000)
 def test_longer_pulse_than_the_peripheral_plays_at_once_is_played_in_parts_with_hardly_a_rest(strike_ms):
     async def open_(outputs):
-        equal(outputs.open_strike(), True)
-        await asyncio.sleep_ms(strike_ms - 100)
-        equal(outputs.open_strike(), False, "it is open already")
+        outputs.open_strike()
+        await asyncio.sleep_ms(strike_ms)
 
     changes = [change for change in _watch(open_, strike_ms) if change[0] == "strike"]
     equal([level for _, level, _ in changes], [1, 0] * (len(changes) // 2))
@@ -73,7 +73,7 @@ def test_longest_pulse_that_may_be_set_is_a_minute():
 def test_pulse_in_parts_ends_with_the_part_that_plays_when_the_program_hangs():
     # What is not run again is the task that gives the next part: the peripheral alone ends the one that it has.
     async def open_and_hang(outputs):
-        outputs._go_on = _never
+        outputs._see_to_its_end = _never
         outputs.open_strike()
 
     strike = [change for change in _watch(open_and_hang, 60_000, after_ms=70_000) if change[0] == "strike"]
@@ -81,7 +81,7 @@ def test_pulse_in_parts_ends_with_the_part_that_plays_when_the_program_hangs():
     assert strike[1][2] - strike[0][2] <= LOAD_MS_MAX, strike
 
 
-async def _never(part_ms, parts):
+async def _never():
     pass
 
 
@@ -102,15 +102,49 @@ def test_magnet_holds_the_door_by_its_current_and_lets_go_for_the_pulse():
         board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)
 
 
-def test_second_grant_during_the_pulse_does_not_lengthen_it():
+@cases(0, 1, 80, 4000, 4999)
+def test_grant_during_the_pulse_lets_its_time_begin_anew_with_hardly_a_rest(after_ms):
     async def open_twice(outputs):
         outputs.open_strike()
-        await asyncio.sleep_ms(4000)
+        await asyncio.sleep_ms(after_ms)
         outputs.open_strike()
 
     strike = [change for change in _watch(open_twice) if change[0] == "strike"]
-    equal([change[1] for change in strike], [1, 0])
-    assert strike[1][2] - strike[0][2] <= 5000, strike
+    times = [ms for _, _, ms in strike]
+    assert after_ms + 4980 <= times[-1] - times[0] <= after_ms + 5020, times
+    equal([level for _, level, _ in strike], [1, 0, 1, 0] if after_ms > 20 else [1, 0])
+    for off_ms, on_ms in zip(times[1::2], times[2::2]):
+        assert on_ms - off_ms <= 5, times
+
+
+def test_end_of_a_pulse_is_told_once_at_the_moment_of_it():
+    told = []
+
+    async def open_twice(outputs):
+        outputs.on_rest = lambda: told.append((esp32_time.now_ms(), outputs.is_unlocked))
+        outputs.open_strike()
+        await asyncio.sleep_ms(3000)
+        outputs.open_strike()
+
+    start_ms = esp32_time.now_ms()
+    strike = [change for change in _watch(open_twice) if change[0] == "strike"]
+    [(told_ms, unlocked)] = told
+    equal((board.read(pins.STRIKE), unlocked), (0, False))
+    assert 0 <= told_ms - start_ms - strike[-1][2] <= 5, (told, strike)
+
+
+def test_part_of_a_pulse_that_the_heap_has_no_room_for_ends_it_and_is_told():
+    async def open_(outputs):
+        outputs.open_strike()
+        outputs._play_part = _no_room
+
+    health.bits = 0
+    strike = [change for change in _watch(open_, 60_000) if change[0] == "strike"]
+    equal(([level for _, level, _ in strike], health.bits), ([1, 0], messages.HEALTH_MEMORY))
+
+
+def _no_room(left_ms):
+    raise MemoryError
 
 
 def test_grant_after_the_pulse_opens_again():

@@ -122,8 +122,8 @@ def test_attempt_in_the_pulse_lets_its_time_begin_anew():
 
     keypad, levels = _with_keypad(work)
     equal([level for level, _ in levels], [1, 0, 1, 0])
-    assert levels[2][1] - levels[1][1] <= 2, levels
-    assert STRIKE_MS - 2 <= levels[3][1] - levels[2][1] <= STRIKE_MS, levels
+    assert levels[2][1] - levels[1][1] <= 5, levels
+    assert abs(levels[3][1] - levels[0][1] - 2000 - STRIKE_MS) <= 20, levels
     equal(
         [it[:2] for it in _journal(keypad)],
         [
@@ -195,7 +195,7 @@ def test_code_at_the_keypad_is_followed_by_a_note_of_the_end():
         keypad.enter("4711#")
         await _seconds(keypad, 4)
         keypad.enter("4711#")
-        await asyncio.sleep_ms(STRIKE_MS + 1)
+        await asyncio.sleep_ms(STRIKE_MS + 5)
         keypad.enter("4711#")  # the end of the pulse before is noted first
         await _seconds(keypad, 4)
 
