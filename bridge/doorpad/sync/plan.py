@@ -3,7 +3,8 @@
 A slot that is not ours is never touched unless its own code was asked to be deleted or converted. Codes are
 placed ahead of their time while slots are free. When they are scarce the next ones due hold them, and not only
 from the moment that they are due: the keypad may be out of reach then. So a code gives up its slot, or its PIN,
-to one that begins earlier, as long as it has not begun itself.
+to one that begins earlier, as long as it has not begun itself. Where codes have changed their PINs among each other,
+each waits until who has its new one has got another; of a circle one is taken off first.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -117,6 +118,24 @@ def plan(
         slot = held[code.access_code_id]
         actions.append(Clear(slot.slot, slot.version))
 
+    def gives_way(holder: AccessCode, code: AccessCode) -> bool:
+        return not _due(holder, now_s) and _begins_s(holder) > _begins_s(code)
+
+    def keeper(code: AccessCode) -> AccessCode | None:
+        """Who keeps the PIN of a code from it; None: nobody, in a moment. The code itself: those who have the PINs
+        want each other's, and none of them can be the first to get one.
+        """
+        seen = [code]
+        while (holder := holders.get(seen[-1].code or "")) is not None:
+            if holder is seen[-1] or holder.access_code_id in evicted or gives_way(holder, seen[-1]):
+                return None
+            if holder.code == seen[-1].code or holder.access_code_id in paused or not wanted(holder, now_s):
+                return holder
+            if holder in seen:
+                return code if holder is code else None
+            seen.append(holder)
+        return None
+
     for code in codes:
         if not wanted(code, now_s) or code.code is None:
             continue
@@ -129,9 +148,9 @@ def plan(
         if holder is not None and holder is not code:
             if holder.access_code_id in evicted:
                 pass  # its slot is free in a moment, and this one's turn comes then
-            elif not _due(holder, now_s) and _begins_s(holder) > _begins_s(code):
+            elif gives_way(holder, code) or (kept_by := keeper(code)) is code:
                 evict(holder)
-            elif _due(code, now_s):
+            elif kept_by is not None and _due(code, now_s):
                 problems[code.access_code_id] = _duplicate(holder)
         elif slot is not None:
             actions.append(_write(code, slot.slot, slot.version))
