@@ -1,5 +1,6 @@
 """The life of a code while time passes and other hands are at the keypad. The clock is the test's."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -73,6 +74,106 @@ async def test_code_that_does_not_reach_the_keypad_is_late_then_failed_and_then_
     )
     assert await conditions(seam, ID) == ([], [])
     assert (await told(world, ID))[2:] == ["access_code.set_on_device"]
+
+
+class Life:
+    """A code of the API's on slot 3 of its keypad, one second after the other, and all that is told of it."""
+
+    def __init__(self, world: World, seam: AsyncSeam, device_id: str) -> None:
+        self.world, self.seam, self.device_id = world, seam, device_id
+        self.code_id = ""
+        self.told: list[str] = []
+
+    async def begin(self, starts_s: int, ends_s: int) -> None:
+        window = {"starts_at": iso(starts_s), "ends_at": iso(ends_s)}
+        code = await self.seam.access_codes.create(device_id=self.device_id, code="482913", **window)
+        self.code_id = code.access_code_id
+        await self.tells("access_code.created")
+
+    async def keypad_holds(self, code: str, from_s: int, until_s: int) -> None:
+        held: dict[str, Any] = {"code": code, "from_s": from_s, "until_s": until_s}
+        await self.world.keypad_shows(self.device_id, 3, maker=HUB, access_code_id=self.code_id, **held)
+
+    async def reaches(self, at_s: int, *events: str) -> None:
+        """Nothing is told until the last millisecond before, and at the second these."""
+        await self.world.pass_time(self.device_id, at_s * 1_000 - 1)
+        await self.tells()
+        await self.world.pass_time(self.device_id, at_s * 1_000)
+        await self.tells(*events)
+
+    async def tells(self, *events: str) -> None:
+        """These events are new, in this order, and no other, however often it is asked whether there are any."""
+        self.told += events
+        await self.world.pass_time(self.device_id, self.world.now_ms)
+        assert await told(self.world, self.code_id) == self.told
+
+    async def status(self) -> tuple[str, bool | None]:
+        code = await self.seam.access_codes.get(access_code_id=self.code_id)
+        return code.status, code.is_scheduled_on_device
+
+
+def iso(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat()
+
+
+async def test_whole_life_of_a_time_bound_code_tells_each_of_its_edges_once(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    life = Life(world, seam, device_id)
+    starts_s, ends_s = NOW_S + DAY_S, NOW_S + 3 * DAY_S
+    await life.begin(starts_s, ends_s)
+    assert await life.status() == ("unset", False)
+    await life.keypad_holds("482913", starts_s, ends_s)
+    await life.tells("access_code.scheduled_on_device")
+    assert await life.status() == ("unset", True)
+    await life.reaches(starts_s, "access_code.set_on_device")
+    assert await life.status() == ("set", False)
+    await seam.access_codes.update(access_code_id=life.code_id, name="Ann")
+    await life.tells("access_code.changed")
+    assert await life.status() == ("set", False)
+    await seam.access_codes.update(access_code_id=life.code_id, code="736450", ends_at=iso(ends_s - DAY_S))
+    await life.tells("access_code.changed")
+    assert await life.status() == ("setting", False)
+    await life.keypad_holds("736450", starts_s, ends_s - DAY_S)
+    await life.tells("access_code.set_on_device")
+    await life.reaches(ends_s - DAY_S)
+    assert await life.status() == ("removing", False)
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    await life.tells("access_code.removed_from_device")
+    assert await life.status() == ("unset", False)
+    await life.reaches(ends_s + 6 * DAY_S, "access_code.deleted")
+    await world.pass_time(device_id, (ends_s + 30 * DAY_S) * 1_000)
+    await life.tells()
+
+
+async def test_whole_life_of_a_code_that_fails_on_its_way_and_again_on_its_way_back(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    life = Life(world, seam, device_id)
+    starts_s, ends_s = NOW_S + DAY_S, NOW_S + 3 * DAY_S
+    await life.begin(starts_s, ends_s)
+    await life.reaches(starts_s - HOUR_S, SLOW)
+    await life.reaches(starts_s + 15 * MINUTE_S, FAILED)
+    assert await life.status() == ("setting", False)
+    await life.keypad_holds("482913", starts_s, ends_s)
+    await life.tells("access_code.set_on_device")
+    assert await life.status() == ("set", False)
+    await seam.access_codes.update(access_code_id=life.code_id, code="736450")
+    asked_s = world.now_ms // 1_000
+    await life.tells("access_code.changed")
+    await life.reaches(asked_s + 5 * MINUTE_S, SLOW)
+    await life.reaches(asked_s + 15 * MINUTE_S, FAILED)
+    await life.keypad_holds("736450", starts_s, ends_s)
+    await life.tells("access_code.set_on_device")
+    await seam.access_codes.delete(access_code_id=life.code_id)
+    asked_s = world.now_ms // 1_000
+    assert await life.status() == ("removing", False)
+    await life.reaches(asked_s + 5 * MINUTE_S, SLOW_GOING)
+    await life.reaches(asked_s + HOUR_S, FAILED_GOING)
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    await life.tells("access_code.removed_from_device", "access_code.deleted")
+    await world.pass_time(device_id, (ends_s + 30 * DAY_S) * 1_000)
+    await life.tells()
 
 
 async def test_changed_code_waits_anew(world: World, seam: AsyncSeam, device_id: str) -> None:
