@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Post
 from doorpad.events.signing import signed_headers
 from doorpad.store.database import Database
 from doorpad.store.schema import Delivery, Event, Hub, Webhook
+from doorpad.store.statements import Statement
 
 # As upstream: at once, then after so long, and on at the last interval.
 RETRIES_S = (5, 300, 1_800, 7_200, 18_000, 36_000)
@@ -28,6 +29,26 @@ _GONE = 410  # the receiver's word for "never again"
 _AT_ONCE_MAX = 4  # posts under way to one receiver
 
 log = logging.getLogger(__name__)
+
+# Made once: each event wakes the deliverer, and to put these together takes longer than to ask them.
+_ANY = Statement(select(Delivery.seq).limit(1))
+_FIRST = (
+    select(func.min(Delivery.seq).label("seq"), Delivery.webhook_id)
+    .group_by(Delivery.webhook_id, Delivery.device_id)
+    .subquery()
+)
+_HEADS = (
+    select(Delivery, Event, Webhook)
+    .join(_FIRST, (_FIRST.c.seq == Delivery.seq) & (_FIRST.c.webhook_id == Delivery.webhook_id))
+    .join(Event, Event.seq == Delivery.seq)
+    .join(Webhook, Webhook.webhook_id == Delivery.webhook_id)
+    .order_by(Delivery.next_at_ms, Delivery.seq)
+)
+_OLD = (
+    select(Delivery.seq)
+    .join(Event, Event.seq == Delivery.seq)
+    .where(Event.created_at_ms <= bindparam("until_ms"))
+)
 
 Queue = tuple[str, str | None]  # webhook, device
 
@@ -94,6 +115,9 @@ class Deliverer:
     async def _start_due(self) -> int | None:
         """Start what is due and has room; return when the next is due, None if nothing waits for time."""
         now_ms = self._now_ms()
+        async with self._database.read() as session:
+            if _ANY.run(session, {}).fetchone() is None:
+                return None
         hub = await self._database.hub()
         await self._drop_old(now_ms)
         next_ms: int | None = None
@@ -120,17 +144,8 @@ class Deliverer:
 
     async def _heads(self) -> list[tuple[_Due, int]]:
         """The first event of each queue, and when it may be tried."""
-        first = select(func.min(Delivery.seq)).group_by(Delivery.webhook_id, Delivery.device_id)
-        heads = first.add_columns(Delivery.webhook_id).subquery()
-        query = (
-            select(Delivery, Event, Webhook)
-            .join(heads, (heads.c[0] == Delivery.seq) & (heads.c[1] == Delivery.webhook_id))
-            .join(Event, Event.seq == Delivery.seq)
-            .join(Webhook, Webhook.webhook_id == Delivery.webhook_id)
-            .order_by(Delivery.next_at_ms, Delivery.seq)
-        )
         async with self._database.read() as session:
-            rows = (await session.execute(query)).all()
+            rows = (await session.execute(_HEADS)).all()
         return [
             (
                 _Due(
@@ -176,10 +191,9 @@ class Deliverer:
                 )
 
     async def _drop_old(self, now_ms: int) -> None:
-        old = select(Delivery.seq).join(Event, Event.seq == Delivery.seq)
-        old = old.where(Event.created_at_ms <= now_ms - KEPT_MS)
+        until = {"until_ms": now_ms - KEPT_MS}
         async with self._database.read() as session:
-            if await session.scalar(old.limit(1)) is None:
+            if await session.scalar(_OLD.limit(1), until) is None:
                 return
         async with self._database.write() as session:
-            await session.execute(delete(Delivery).where(Delivery.seq.in_(old)))
+            await session.execute(delete(Delivery).where(Delivery.seq.in_(_OLD)), until)
