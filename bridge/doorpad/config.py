@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -47,6 +47,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     listen: str = "127.0.0.1:8117"
     private_webhooks: bool = False
     errors_vocabulary: Vocabulary = "2025"
+    audit_kept_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400
     timing: Timing = Timing()
     ports: list[str] = []
     keypad: list[KeypadConfig] = []
@@ -59,6 +60,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     `ports`: paths, or patterns as a shell has them, of the ports that keypads without one of their own are looked
         for at.
     `errors_vocabulary`: the names of errors and warnings that clients see (api/vocabulary.py).
+    `audit_kept_days`: entries of the audit log are deleted when they are older.
     """
 
     data: Path
@@ -66,6 +68,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     port: int
     private_webhooks: bool
     errors_vocabulary: Vocabulary
+    audit_kept_days: int
     timing: Timing
     ports: list[str]
     keypads: list[KeypadConfig]
@@ -136,6 +139,7 @@ def load(path: Path) -> Config:
         port=int(port),
         private_webhooks=file.private_webhooks,
         errors_vocabulary=file.errors_vocabulary,
+        audit_kept_days=file.audit_kept_days,
         timing=file.timing,
         ports=file.ports,
         keypads=file.keypad,

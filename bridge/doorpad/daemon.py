@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from doorpad.events.delivery import Deliverer
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Poster
 from doorpad.link.statistics import KeypadStatistics, LinkStatistics
+from doorpad.store.audit import forget_old
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Event, LinkState
@@ -127,6 +129,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
 
         deliverer = Deliverer(database, feed, poster, posted, _now_ms)
         await undo.enter_async_context(_running(deliverer.run()))
+        await undo.enter_async_context(_running(forget_old(database, config.audit_kept_days, _now_ms)))
         server = Server(app, host=config.host, port=config.port)
         await server.start()
         undo.push_async_callback(server.stop)
@@ -147,6 +150,9 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         if new_key is not None:
             ready["api_key"] = new_key
         await undo.enter_async_context(maintenance.served(config.data, hub.session_with))
+        # What was loaded stays: the garbage collector need not stop everything for 0.1 s to look at it again.
+        gc.collect()
+        gc.freeze()
         tell(ready)
         await hub.start()
         await stop.wait()

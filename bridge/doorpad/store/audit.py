@@ -3,39 +3,48 @@
 It tells the names of the fields that changed and never their values: there are PINs and secrets among them.
 """
 
+import asyncio
+import logging
 import sqlite3
-from collections.abc import Collection, Iterator
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, closing
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
-from sqlalchemy import event, inspect
+from sqlalchemy import FromClause, bindparam, delete, event, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from doorpad.errors import DoorpadError
 from doorpad.store.schema import AccessCode, ActionAttempt, AuditEntry, Base, Device, Hub, Webhook
-from doorpad.store.statements import NewRow
+from doorpad.store.statements import NewRow, Statement
+
+log = logging.getLogger(__name__)
 
 Did = Literal["created", "changed", "deleted"]
 
-_ID_OF: dict[type[Base], tuple[str, str]] = {
-    AccessCode: ("access_code", "access_code_id"),
-    ActionAttempt: ("action_attempt", "action_attempt_id"),
-    Device: ("device", "device_id"),
-    Hub: ("connected_account", "connected_account_id"),
-    Webhook: ("webhook", "webhook_id"),
+_ID_OF: dict[FromClause, tuple[str, str]] = {
+    AccessCode.__table__: ("access_code", "access_code_id"),
+    ActionAttempt.__table__: ("action_attempt", "action_attempt_id"),
+    Device.__table__: ("device", "device_id"),
+    Hub.__table__: ("connected_account", "connected_account_id"),
+    Webhook.__table__: ("webhook", "webhook_id"),
 }
 
 _ACTOR = "actor"  # where a session keeps who asked for its changes
 _ENTRY = NewRow(AuditEntry, gives=AuditEntry.seq)
+_FORGOTTEN_AT_ONCE = 1_000
+_DAY_MS = 86_400_000
+_OLDEST = select(AuditEntry.seq).order_by(AuditEntry.seq).limit(_FORGOTTEN_AT_ONCE)
+_FORGET = Statement(
+    delete(AuditEntry).where(AuditEntry.seq.in_(_OLDEST), AuditEntry.at_ms < bindparam("before_ms"))
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True, gc=False):
     """Who asks for a change, and how: an API key, by its id and name, in one request at one time."""
 
     key_id: str
@@ -43,6 +52,12 @@ class Actor:
     request_id: str
     path: str
     at_ms: int
+
+
+class Writing(Protocol):
+    """The database, as far as the log needs it."""
+
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
 
 class NoAuditLog(DoorpadError):
@@ -72,7 +87,7 @@ def audit_created(session: AsyncSession, subject: Base) -> None:
     """Log an object that a statement, and not the session, has written."""
     actor = acting.get()
     if actor is not None:
-        kind, id_name = _ID_OF[type(subject)]
+        kind, id_name = _ID_OF[subject.__table__]
         _ENTRY.add(session, _entry(actor, "created", kind, getattr(subject, id_name), []))
 
 
@@ -80,9 +95,33 @@ def audit_changed(session: AsyncSession, subject: Base, fields: Collection[str])
     """Log that a statement, and not the session, has changed these fields of an object."""
     actor = acting.get()
     if actor is not None and fields:
-        kind, id_name = _ID_OF[type(subject)]
+        kind, id_name = _ID_OF[subject.__table__]
         in_order = [it.key for it in subject.__table__.columns if it.key in fields]
         _ENTRY.add(session, _entry(actor, "changed", kind, getattr(subject, id_name), in_order))
+
+
+async def forget_before(database: Writing, before_ms: int) -> int:
+    """Delete entries that are older; return how many. A part at a time, so that nobody waits long for its turn.
+
+    The oldest have the smallest numbers: a clock that was wrong for a while only keeps some for longer.
+    """
+    deleted = 0
+    while True:
+        async with database.write() as session:
+            part = _FORGET.run(session, {"before_ms": before_ms}).rowcount
+        if not part:
+            return deleted
+        deleted += part
+
+
+async def forget_old(database: Writing, kept_days: int, now_ms: Callable[[], int]) -> None:
+    """Keep the log as short as it shall be, for ever: now, and each day."""
+    while True:
+        try:
+            await forget_before(database, now_ms() - kept_days * _DAY_MS)
+        except (DoorpadError, SQLAlchemyError):
+            log.exception("old entries of the audit log are still there; trying again in a day")
+        await asyncio.sleep(_DAY_MS / 1_000)
 
 
 def read_entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -108,7 +147,7 @@ def _entries(session: Session, actor: Actor) -> Iterator[dict[str, Any]]:
     )
     for did, subjects in changes:
         for subject in subjects:
-            kind, id_name = _ID_OF.get(type(subject), ("", ""))
+            kind, id_name = _ID_OF.get(subject.__table__, ("", ""))
             fields = _changed(subject) if did == "changed" else []
             if not kind or (did == "changed" and not fields):
                 continue
