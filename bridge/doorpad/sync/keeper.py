@@ -42,7 +42,7 @@ from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
 
-_TOGETHER_S = 0.1  # between looks at what is wanted, while a keypad is away
+_TOGETHER_S = 0.25  # between looks at what is wanted, while a keypad is away
 
 
 def _now_s() -> float:
@@ -97,6 +97,7 @@ class Keeper:
         self._counted: LinkStatistics | None = None  # in the sessions before the present one
         self._in_step = False  # the present session has brought its keypad in step
         self._losses = Losses(timing.flaky_s, _now_s())
+        self._declared: tuple[LinkState, str | None] | None = None  # in this run, state and why
         self._is_flaky = True  # until it has been looked at
         self._connection: Connection | None = None  # of the present session, once it has
         self._connected = asyncio.Event()
@@ -227,11 +228,21 @@ class Keeper:
                 await self._woken.wait()
 
     async def _declare(self, state: LinkState, reason: LinkDown | None) -> None:
+        why = str(reason) if reason else None
+        if self._declared == (state, why):  # as it is four times a second while a port is gone
+            return
+        if await self._write_declared(state, why):
+            self._on_link(self.device_id, state)
+            log.info("keypad %s is %s%s", self._keypad.serial, state, f": {why}" if why else "")
+        self._declared = state, why
+
+    async def _write_declared(self, state: LinkState, why: str | None) -> bool:
+        """Write the state, with its event; return whether it was another one."""
         async with self._database.write() as session:
             device = await session.get_one(Device, self.device_id)
-            device.link_reason = str(reason) if reason else None
+            device.link_reason = why
             if device.link_state == state:
-                return
+                return False
             before, now_ms = device.link_state, self._now_ms()
             device.link_state = state
             device.link_changed_at_ms = now_ms
@@ -243,12 +254,13 @@ class Keeper:
                 event_type = "disconnected"
             if event_type is not None:
                 event_type = f"device.{'' if device.managed else 'unmanaged.'}{event_type}"
-                why = "hub_disconnected" if "hub_disconnected" in device.conditions else "device_disconnected"
+                code = (
+                    "hub_disconnected" if "hub_disconnected" in device.conditions else "device_disconnected"
+                )
                 # The API's events know no device_offline: it is told as a disconnection too.
-                payload: dict[str, object] = {"error_code": why} if state != "online" else {}
+                payload: dict[str, object] = {"error_code": code} if state != "online" else {}
                 await tell_of_device(session, self.device_id, event_type, now_ms, payload)
-        self._on_link(self.device_id, state)
-        log.info("keypad %s is %s%s", self._keypad.serial, state, f": {reason}" if reason else "")
+        return True
 
     async def _serve(self, connection: Connection, found: Capabilities, boot_id: bytes) -> None:
         self._answered_at = _now_s()
