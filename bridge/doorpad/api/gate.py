@@ -36,9 +36,8 @@ class _HungUp(Exception):
     """The client was gone before its request was whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request. `query` is as it came, without the `?`; `base_url` is what the client reached the hub at.
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """One request. `query` is as it came, without the `?`. `scope`: of ASGI.
 
     `read_only`: it came with a key that must not see PINs.
     """
@@ -47,8 +46,17 @@ class Asked:
     path: str
     query: bytes
     body: bytes
-    base_url: str
     read_only: bool
+    scope: Scope
+
+    @property
+    def base_url(self) -> str:
+        """What the client reached the hub at."""
+        scope = self.scope
+        host = _header(scope, b"host")
+        if not host:  # HTTP/1.0
+            host = "{}:{}".format(*scope["server"])
+        return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class Gate:
             read_only = key is not None and key.read_only
             if read_only and route.changes:
                 raise errors.forbidden("this API key is read-only; a change needs another one")
-            if key is not None:
+            if key is not None and route.changes:
                 acting.set(Actor(key.key_id, key.name, id_, path, self._now_ms()))
             body = await route.answer(
                 Asked(
@@ -98,8 +106,8 @@ class Gate:
                     path=path,
                     query=scope["query_string"],
                     body=await _body(receive),
-                    base_url=_base_url(scope),
                     read_only=read_only,
+                    scope=scope,
                 )
             )
             media_type = route.media_type
@@ -148,13 +156,6 @@ def _header(scope: Scope, wanted: bytes) -> str:
 def _bearer(scope: Scope) -> str:
     scheme, _, key = _header(scope, b"authorization").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def _base_url(scope: Scope) -> str:
-    host = _header(scope, b"host")
-    if not host:  # HTTP/1.0
-        host = "{}:{}".format(*scope["server"])
-    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
 
 
 async def _body(receive: Receive) -> bytes:

@@ -155,6 +155,7 @@ class ApiKeys:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
+        self._path = os.fspath(data_dir / FILE_NAME)  # a Path takes longer over it than the system's own look
         self._read_from = self._file()
         self._in_use = self._read()
 
@@ -178,7 +179,7 @@ class ApiKeys:
 
     def _file(self) -> tuple[int, int, int] | None:
         try:
-            found = (self._data_dir / FILE_NAME).stat()
+            found = os.stat(self._path)
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
