@@ -137,7 +137,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             ):
                 raise not_found("access_code", params.access_code_id)
             for_keypad = await change_code(session, code, params, now_ms)
-            if for_keypad:
+            if for_keypad and params.attempt_for_offline_device is not None:
                 params.refuse_offline(seen_device_or_404(session, UUID(code.device_id)))
             is_done = not for_keypad and code.announced is not None
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)

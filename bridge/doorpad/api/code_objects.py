@@ -57,11 +57,11 @@ _WAITING = Statement(
 )
 
 
-class Appearance(msgspec.Struct):
+class Appearance(msgspec.Struct, gc=False):
     name: str | None
 
 
-class AccessCodeObject(msgspec.Struct, kw_only=True):
+class AccessCodeObject(msgspec.Struct, kw_only=True, gc=False):
     """A managed code."""
 
     access_code_id: str
@@ -92,7 +92,7 @@ class AccessCodeObject(msgspec.Struct, kw_only=True):
     doorpad: dict[str, Any]
 
 
-class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True):
+class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True, gc=False):
     """A code that another hand put on the keypad. Its status is "set" even before its window."""
 
     access_code_id: str
@@ -112,7 +112,7 @@ class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True):
     doorpad: dict[str, Any]
 
 
-class CodeRows(msgspec.Struct):
+class CodeRows(msgspec.Struct, gc=False):
     """Everything that the object of one code is built from."""
 
     code: AccessCode
@@ -120,6 +120,7 @@ class CodeRows(msgspec.Struct):
     slot: Slot | None
     errors: list[CodeError]
     beside: brands.Beside
+    of_device: list[ErrorObject]  # what the code inherits
 
 
 def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
@@ -131,6 +132,7 @@ def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRo
         errors.setdefault(error.access_code_id, []).append(error)
     devices = {device.device_id: device for device in _DEVICES.all(session, ids=ids)}
     beside = {id_: _beside(session, device) for id_, device in devices.items()}
+    of_devices = {id_: device_errors(device) for id_, device in devices.items()}
     return [
         CodeRows(
             code=code,
@@ -138,6 +140,7 @@ def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRo
             slot=None if code.slot is None else slots.get((code.device_id, code.slot)),
             errors=errors.get(code.access_code_id, []),
             beside=beside[code.device_id],
+            of_device=of_devices[code.device_id],
         )
         for code in codes
     ]
@@ -145,7 +148,14 @@ def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRo
 
 def new_code_rows(session: AsyncSession, code: AccessCode, device: Device) -> CodeRows:
     """A code that was made just now: nothing but its device and neighbours can be about it."""
-    return CodeRows(code=code, device=device, slot=None, errors=[], beside=_beside(session, device))
+    return CodeRows(
+        code=code,
+        device=device,
+        slot=None,
+        errors=[],
+        beside=_beside(session, device),
+        of_device=device_errors(device),
+    )
 
 
 def _beside(session: AsyncSession, device: Device) -> brands.Beside:
@@ -161,6 +171,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
     code, slot, now_s = rows.code, rows.slot, now_ms // 1_000
     state = status(code, slot, now_s)
     over = state == "unset" and expired(code, now_s)
+    errors, warnings = _conditions(rows, now_s, over=over)
     return AccessCodeObject(
         access_code_id=code.access_code_id,
         device_id=code.device_id,
@@ -175,8 +186,8 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         status=state,
         display_status="Expired" if over else _DISPLAY_STATUS[state],
         pending_mutations=_pending_mutations(code, slot, now_s),
-        errors=_errors(rows, now_s, over=over),
-        warnings=_warnings(rows, now_s, over=over),
+        errors=errors,
+        warnings=warnings,
         is_scheduled_on_device=(
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
@@ -190,6 +201,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
 def unmanaged_access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> UnmanagedAccessCodeObject:
     code, now_s = rows.code, now_ms // 1_000
     place = "" if code.slot is None else f" {code.slot}"
+    errors, warnings = _conditions(rows, now_s)
     return UnmanagedAccessCodeObject(
         access_code_id=code.access_code_id,
         device_id=code.device_id,
@@ -200,8 +212,8 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> Unman
         type=_type(code),
         starts_at=iso_s(code.starts_at_s),
         ends_at=iso_s(code.ends_at_s),
-        errors=_errors(rows, now_s),
-        warnings=_warnings(rows, now_s),
+        errors=errors,
+        warnings=warnings,
         doorpad=_place(rows),
     )
 
@@ -226,32 +238,30 @@ def _place(rows: CodeRows) -> dict[str, Any]:
     return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker}
 
 
-def _errors(rows: CodeRows, now_s: int, *, over: bool = False) -> list[ErrorObject]:
-    """Own ones first. `over`: the code has ended and is off the keypad, so that nothing stands in its way."""
-    own = [
-        error_object(error.error_code, error.created_at_ms, message=error.message, detail=error.detail)
-        for error in rows.errors
-        if not error.is_warning and not over
-    ]
-    own += [
-        error_object(rule.name, since_ms)
-        for rule, since_ms in _said_by_brand(rows, now_s)
-        if not (rule.is_warning or over)
-    ]
-    return own + device_errors(rows.device)
+def _conditions(
+    rows: CodeRows, now_s: int, *, over: bool = False
+) -> tuple[list[ErrorObject], list[WarningObject]]:
+    """Errors and warnings, the code's own ones first.
 
-
-def _warnings(rows: CodeRows, now_s: int, *, over: bool = False) -> list[WarningObject]:
-    own = [
-        warning_object(it.error_code, it.created_at_ms, it.message, it.detail)
-        for it in rows.errors
-        if it.is_warning and not over
-    ]
-    return own + [
-        warning_object(rule.name, since_ms, CODE_WARNINGS[rule.name].message)
-        for rule, since_ms in _said_by_brand(rows, now_s)
-        if rule.is_warning and not over
-    ]
+    `over`: the code has ended and is off the keypad, so that nothing stands in its way.
+    """
+    errors: list[ErrorObject] = []
+    warnings: list[WarningObject] = []
+    if not over:
+        for it in rows.errors:
+            if it.is_warning:
+                warnings.append(warning_object(it.error_code, it.created_at_ms, it.message, it.detail))
+            else:
+                errors.append(
+                    error_object(it.error_code, it.created_at_ms, message=it.message, detail=it.detail)
+                )
+        for rule, since_ms in _said_by_brand(rows, now_s):
+            if rule.is_warning:
+                warnings.append(warning_object(rule.name, since_ms, CODE_WARNINGS[rule.name].message))
+            else:
+                errors.append(error_object(rule.name, since_ms))
+    errors += rows.of_device
+    return errors, warnings
 
 
 def _said_by_brand(rows: CodeRows, now_s: int) -> Iterator[tuple[brands.Rule, int]]:

@@ -1,6 +1,7 @@
 """Instants and windows: ISO 8601 on the wire, integers inside."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from doorpad.api.errors import invalid, invalid_field
 
@@ -10,6 +11,7 @@ _WINDOW_MIN_S = 946_684_800
 _WINDOW_MAX_S = 4_102_444_800
 
 
+@lru_cache(1 << 14)
 def iso(ms: int) -> str:
     """UTC with milliseconds and `Z`: `+00:00` is refused by strict clients."""
     text = (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")
