@@ -15,7 +15,7 @@ from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
 from doorpad.store.audit import audit_created
 from doorpad.store.schema import AccessCode, ActionAttempt, Event, Hub
-from doorpad.store.statements import NewRow, Query, Statement, new_object
+from doorpad.store.statements import NewRow, Query, Statement
 from doorpad.store.status import on_keypad
 
 ActionType = Literal[
@@ -79,8 +79,8 @@ def begin_attempt(
     finished: Literal["success", "error"] | None = None,
 ) -> ActionAttempt:
     """A new attempt, in the session's transaction."""
-    attempt = new_object(
-        ActionAttempt,
+    attempt = _ATTEMPT.made(
+        session,
         action_attempt_id=str(uuid4()),
         action_type=action_type,
         device_id=device_id,
@@ -88,7 +88,6 @@ def begin_attempt(
         created_at_ms=now_ms,
         finished=finished,
     )
-    _ATTEMPT.add(session, attempt.__dict__)
     if access_code_id is None:  # else the entry of the code says it
         audit_created(session, attempt)
     return attempt

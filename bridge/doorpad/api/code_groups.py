@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import select
+from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
@@ -16,8 +16,17 @@ from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin, lengths
 from doorpad.api.service import CHANGE, AnyOperation, Operation, Reply, Service, Verb, device_or_404
 from doorpad.store.schema import AccessCode, Device
+from doorpad.store.statements import Query
 
 _CREATE_ONCE: tuple[Verb, ...] = ("PUT", "POST")
+
+_MEMBERS = Query(
+    AccessCode,
+    AccessCode.common_code_key == bindparam("key"),
+    AccessCode.managed.is_(True),
+    AccessCode.state == "active",
+    order_by=(AccessCode.created_at_ms, AccessCode.access_code_id),
+)
 
 _Window = tuple[int | None, int | None]
 
@@ -123,16 +132,7 @@ async def _update_multiple(service: Service, params: UpdateMultipleParams) -> Re
     now_ms = service.now_ms()
     change = CodeChange(name=params.name, starts_at=params.starts_at, ends_at=params.ends_at)
     async with service.database.write() as session:
-        found = await session.scalars(
-            select(AccessCode)
-            .where(
-                AccessCode.common_code_key == params.common_code_key,
-                AccessCode.managed,
-                AccessCode.state == "active",
-            )
-            .order_by(AccessCode.created_at_ms, AccessCode.access_code_id)
-        )
-        members = found.all()
+        members = _MEMBERS.all(session, key=params.common_code_key)
         if not members:
             raise not_found("access_code")
         for_keypad = [it.device_id for it in members if await change_code(session, it, change, now_ms)]

@@ -20,7 +20,7 @@ from doorpad.events.log import record
 from doorpad.store.audit import audit_changed, audit_created
 from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, CodeError, Device
-from doorpad.store.statements import NewRow, Statement, new_object
+from doorpad.store.statements import NewRow, Statement
 from doorpad.store.statements import change as write_changes
 
 _CODE = NewRow(AccessCode)
@@ -57,8 +57,8 @@ async def add_code(
     now_ms: int,
 ) -> AccessCode:
     """A new code, with its event; the object is for looking at. The PIN is already found to be right and free."""
-    code = new_object(
-        AccessCode,
+    code = _CODE.made(
+        session,
         access_code_id=str(uuid4()),
         device_id=device.device_id,
         managed=True,
@@ -74,7 +74,6 @@ async def add_code(
         state="active",
         taken_off=False,
     )
-    _CODE.add(session, code.__dict__)
     audit_created(session, code)
     await record(
         session,

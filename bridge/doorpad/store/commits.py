@@ -30,31 +30,42 @@ class WriteLost(DoorpadError):
 
 
 class _Group:
-    """One transaction. `settled`: when it is on disk, or why it is not."""
+    """One transaction."""
 
     def __init__(self, connection: AsyncConnection, raw: sqlite3.Connection) -> None:
         self.connection = connection
         self.raw = raw
         self.written: list[AsyncSession] = []
-        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Nobody may be left to ask: each of its members can have been cancelled.
-        self.settled.add_done_callback(lambda settled: settled.exception())
 
 
 class _Writer:
-    """One who waits for its turn; `done` ends it."""
+    """One who waits for its turn. `done` ends it; `settled`: when its work is on disk, or why it is not."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.turn: asyncio.Future[_Group] = loop.create_future()
         self.done: asyncio.Future[None] = loop.create_future()
+        self.settled: asyncio.Future[None] = loop.create_future()
+        # Nobody may be left to ask: a writer can fail by itself.
+        self.settled.add_done_callback(_look)
+
+
+def _look(settled: asyncio.Future[None]) -> None:
+    if not settled.cancelled():
+        settled.exception()
 
 
 class Commits:
-    """The one way to write. `engine`: its transactions take the write lock when they begin."""
+    """The one way to write.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    Args:
+        engine: its transactions take the write lock when they begin.
+        begun: called with the session of each writer before it writes.
+    """
+
+    def __init__(self, engine: AsyncEngine, begun: Callable[[AsyncSession], None]) -> None:
         self._engine = engine
+        self._begun = begun
         self._waiting: deque[_Writer] = deque()
         self._work: asyncio.Task[None] | None = None
         # Called with the session of each writer that changed a row, after its commit, in the order of the writers.
@@ -78,18 +89,22 @@ class Commits:
             # when it has something to do.
             rows_before = group.raw.total_changes
             with _savepoint(group.raw):
-                async with AsyncSession(
+                session = AsyncSession(
                     group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-                ) as session:
-                    use(session, group.raw)
+                )
+                use(session, group.raw)
+                self._begun(session)
+                try:
                     yield session
                     if session.in_transaction():
                         await session.commit()
+                finally:
+                    await close(session)
             if group.raw.total_changes != rows_before:
                 group.written.append(session)
         finally:
             writer.done.set_result(None)
-        await asyncio.shield(group.settled)
+        await writer.settled
 
     async def close(self) -> None:
         """Return when nobody writes any more."""
@@ -112,33 +127,48 @@ class Commits:
             transaction = await connection.begin()
             raw: Any = await connection.get_raw_connection()
             group = _Group(connection, raw.dbapi_connection)
-            members, is_open = 0, True
+            members: list[_Writer] = []
+            is_open = True
             # Without its transaction a savepoint would be one of its own, and be committed alone.
-            while self._waiting and members < _MEMBERS_MAX and is_open:
+            while self._waiting and len(members) < _MEMBERS_MAX and is_open:
                 writer = self._waiting.popleft()
                 if not writer.turn.cancelled():
                     writer.turn.set_result(group)
                     await writer.done
-                    members += 1
+                    members.append(writer)
                     # SQLite ends it by itself when the disk is full, for example.
                     is_open = group.raw.in_transaction
+            failed: Exception | None = None
             try:
                 if not is_open:
                     raise WriteLost
                 await transaction.commit()
             except Exception as error:
-                group.settled.set_exception(error)
-                return
+                failed = error
             # First: a listener that fails must not leave a writer waiting for ever.
-            group.settled.set_result(None)
-            for session in group.written:
-                for tell in self.after_commit:
-                    tell(session)
+            for writer in members:
+                if writer.settled.done():  # it was cancelled meanwhile
+                    continue
+                if failed is None:
+                    writer.settled.set_result(None)
+                else:
+                    writer.settled.set_exception(failed)
+            if failed is None:
+                for session in group.written:
+                    for tell in self.after_commit:
+                        tell(session)
 
     def _take_all(self) -> list[_Writer]:
         taken = [writer for writer in self._waiting if not writer.turn.cancelled()]
         self._waiting.clear()
         return taken
+
+
+async def close(session: AsyncSession) -> None:
+    """End a session. One that only statements ran in has nothing to close, and closing takes longer than they do."""
+    if session.in_transaction() or session.identity_map:
+        # Also where the task is being cancelled: its connection goes back to the pool.
+        await asyncio.shield(asyncio.create_task(session.close()))
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from doorpad.errors import DoorpadError, NextStep
 from doorpad.store.audit import audit
-from doorpad.store.commits import Commits
+from doorpad.store.commits import Commits, close
 from doorpad.store.schema import Hub
 from doorpad.store.sqlite import open_connection, open_engine
 from doorpad.store.statements import use
@@ -106,7 +106,7 @@ class Database:
             await _check(engine, path)
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
-            database = cls(data_dir, lock_fd, engine, Commits(writing), open_connection(path))
+            database = cls(data_dir, lock_fd, engine, Commits(writing, audit), open_connection(path))
             await database._create_hub()
             undo.pop_all()
         return database
@@ -114,16 +114,16 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent view of the last commit."""
-        async with AsyncSession(self._engine, expire_on_commit=False) as session:
-            use(session, self._looking)
+        session = AsyncSession(self._engine, expire_on_commit=False)
+        use(session, self._looking)
+        try:
             yield session
+        finally:
+            await close(session)
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    def write(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
         """A session whose work is on disk after a clean exit, and in the audit log; see `Commits.write`."""
-        async with self._commits.write() as session:
-            audit(session)
-            yield session
+        return self._commits.write()
 
     @property
     def after_commit(self) -> list[Callable[[AsyncSession], None]]:

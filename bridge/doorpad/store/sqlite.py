@@ -22,6 +22,8 @@ from sqlalchemy.util import await_only
 
 _BUSY_MS = 5_000  # only a backup tool can hold SQLite's own lock: one process owns the folder
 _STATEMENTS_KEPT = 512  # compiled, by connection; the API and the synchronisation have some 200
+_CACHE_KIB = 8_192  # of pages, by connection: a group of writers (commits.py) changes up to some 1,500
+_CHECKPOINT_PAGES = 4_000  # so long the log may grow; what is written over and over goes into the file once
 _IMMEDIATE = "doorpad_immediate"
 
 
@@ -95,5 +97,8 @@ def _configure(connection: sqlite3.Connection) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "temp_store=MEMORY",  # what a savepoint keeps of each page would go through a file
+        f"cache_size=-{_CACHE_KIB}",
+        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}")

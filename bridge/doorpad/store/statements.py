@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, insert, select, update
@@ -23,7 +23,9 @@ from doorpad.store.sqlite import Dialect
 
 M = TypeVar("M", bound=Base)
 
-_DIALECT = Dialect(json_serializer=lambda value: msgspec.json.encode(value).decode())
+_DIALECT = Dialect(
+    json_serializer=lambda value: msgspec.json.encode(value).decode(), json_deserializer=msgspec.json.decode
+)
 _RAW = "raw connection"
 _CHANGED = "changed_"  # before the name of a parameter that is a new value
 
@@ -80,33 +82,44 @@ def seen(session: AsyncSession, model: type[M], statement: Select[Any]) -> list[
     return [_maker(model)(row) for row in Statement(statement, of_one_request=True).run(session, {})]
 
 
+class _Row(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What stands for an object of a model: its columns, and nothing that would track changes of them.
+
+    To read an attribute of an ORM's object costs several times as much as that of any other.
+    """
+
+
+@cache
+def _shape(model: type[Base]) -> type[_Row]:
+    """The class of the model's rows. Its fields are the columns, in their order, None where left out."""
+    table = model.__table__
+    fields = [(column.key, Any, None) for column in table.columns]
+    shape = msgspec.defstruct(
+        model.__name__, fields, bases=(_Row,), namespace={"__table__": table}, frozen=True, eq=False, gc=False
+    )
+    return cast(type[_Row], shape)
+
+
 @cache
 def _maker(model: type[M]) -> Callable[[Sequence[Any]], M]:
-    """What makes an object of a row, without the ORM's state that would track its changes."""
-    columns = model.__table__.columns
-    names = [column.key for column in columns]
-    processors = (column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None) for column in columns)
+    """What makes an object of a row."""
+    shape = _shape(model)
+    processors = (
+        column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
+        for column in model.__table__.columns
+    )
     processed = [(at, process) for at, process in enumerate(processors) if process is not None]
 
     def make(row: Sequence[Any]) -> M:
         shown = list(row)
         for at, process in processed:
             shown[at] = process(shown[at])
-        made = model.__new__(model)
-        made.__dict__.update(zip(names, shown, strict=True))
-        return made
+        return cast(M, shape(*shown))
 
     return make
 
 
-def new_object(model: type[M], **values: Any) -> M:
-    """An object for a row that is to be inserted; columns that are not named are None. For looking at, too."""
-    made = model.__new__(model)
-    made.__dict__.update(dict.fromkeys(model.__table__.columns.keys()), **values)
-    return made
-
-
-class NewRow:
+class NewRow(Generic[M]):
     """An insert of one row.
 
     Args:
@@ -116,11 +129,12 @@ class NewRow:
 
     def __init__(
         self,
-        model: type[Base],
+        model: type[M],
         *,
         once: InstrumentedAttribute[Any] | None = None,
         gives: InstrumentedAttribute[Any] | None = None,
     ) -> None:
+        self._model = model
         columns = [
             column.key
             for column in model.__table__.columns
@@ -142,6 +156,11 @@ class NewRow:
         added = self._statement.run(session, row).fetchone()
         return None if added is None else added[0]
 
+    def made(self, session: AsyncSession, **values: Any) -> M:
+        """Insert the row, and return an object for it: to look at, as those of a Query."""
+        self._statement.run(session, values)
+        return cast(M, _shape(self._model)(**values))
+
 
 def change(session: AsyncSession, row: Base, **values: Any) -> None:
     """Write these columns of a row, and show them in its object. Nothing is done if there are none."""
@@ -149,17 +168,17 @@ def change(session: AsyncSession, row: Base, **values: Any) -> None:
         table = row.__table__
         key = {column.key: getattr(row, column.key) for column in table.primary_key}
         renamed = {_CHANGED + name: value for name, value in values.items()}
-        _change(type(row), tuple(values)).run(session, key | renamed)
-        row.__dict__.update(values)
+        _change(table, tuple(values)).run(session, key | renamed)
+        for name, value in values.items():
+            msgspec.structs.force_setattr(cast(_Row, row), name, value)
 
 
 @cache
-def _change(model: type[Base], names: tuple[str, ...]) -> Statement:
-    keys = model.__table__.primary_key
-    statement = update(model).where(*(column == bindparam(column.key) for column in keys))
-    columns = model.__table__.columns
+def _change(table: Any, names: tuple[str, ...]) -> Statement:
+    statement = update(table).where(*(column == bindparam(column.key) for column in table.primary_key))
+    types = {name: table.columns[name].type for name in names}
     return Statement(
-        statement.values({name: bindparam(_CHANGED + name, type_=columns[name].type) for name in names})
+        statement.values({name: bindparam(_CHANGED + name, type_=type_) for name, type_ in types.items()})
     )
 
 
