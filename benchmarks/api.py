@@ -15,8 +15,8 @@ doorpad answers a question again from memory until anything is committed: `get` 
 `list_after_change` is the first after a commit, with one client.
 
 Prints one JSON object. `cpu_ms` is what a server used for each answer, in all its threads: it depends less than the
-rates on what else the machine does. `busy` is the share of a core that the load generator needed: near 1 it would be
-the limit.
+rates on what else the machine does, and so do the ratios `_by_cpu`. `busy` is the share of a core that the load
+generator needed: near 1 it would be the limit.
 """
 
 import argparse
@@ -197,6 +197,8 @@ def summary(found: dict[str, Measured]) -> dict[str, Any]:
     made["times_the_fake"] = round(found["doorpad"].rate / found["fake"].rate, 2)
     if "floor" in found:
         made["share_of_the_floor"] = round(found["doorpad"].rate / found["floor"].rate, 2)
+        by_cpu = statistics.median(found["floor"].cpu_ms) / statistics.median(found["doorpad"].cpu_ms)
+        made["share_of_the_floor_by_cpu"] = round(by_cpu, 2)
     return made
 
 
