@@ -236,6 +236,7 @@ class World:
         settings: further lines for each keypad of the configuration.
         ports: where keypads are looked for, below the data folder; the configuration then names none for them.
         options: further ones of `doorpad emulate`.
+        program: what Python is to run as the bridge; by default doorpad by the moved clock.
 
     `clock` is that of the bridge; the keypads get theirs from it (`clock_s` in `timing` says how soon).
     """
@@ -248,9 +249,11 @@ class World:
         timing: str = "",
         settings: str = "",
         ports: Sequence[str] = (),
+        program: Sequence[str] = (),
     ) -> None:
         self.data = folder / "data"
         self.clock = MovedClock(folder / "clock")
+        self._program = program or self.clock.arguments
         self.wears_out = False  # whether flash is made to fail: a keypad says so on its console, with a trace
         self._log = folder / "stderr"
         arguments = ["emulate", "--data", str(self.data), "--keypads", str(keypads), "--json"]
@@ -284,7 +287,7 @@ class World:
 
     def launch(self) -> Doorpad:
         """Start a bridge process on the configuration, whether another still runs or not."""
-        bridge = Doorpad(["run", "--config", str(self.config), "--json"], self._log, self.clock.arguments)
+        bridge = Doorpad(["run", "--config", str(self.config), "--json"], self._log, self._program)
         self._commands.append(bridge)
         return bridge
 
@@ -395,9 +398,12 @@ def running(
     timing: str = "",
     settings: str = "",
     ports: Sequence[str] = (),
+    program: Sequence[str] = (),
 ) -> Iterator[World]:
     """A world for as long as the block lasts."""
-    world = World(folder, *options, keypads=keypads, timing=timing, settings=settings, ports=ports)
+    world = World(
+        folder, *options, keypads=keypads, timing=timing, settings=settings, ports=ports, program=program
+    )
     try:
         yield world
         world.close()

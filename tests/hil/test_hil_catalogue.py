@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -637,38 +637,86 @@ class Disabled(SlotWrite):
         return MANAGED
 
 
-def disabled_by_another_hub(row: Row) -> None:
-    world, door = row.world, row.door("ultraloq")
+Work = Callable[[Connection], Awaitable[None]]
+
+
+def another_hub(door: Door) -> Callable[[Work], None]:
+    """Commission the keypad for a second hub; return what lets it work there in place of the first.
+
+    The first one is stopped before, and back and in step with the keypad when that returns.
+    """
     other = keyring.LinkKey(b"otherhub", secrets.token_bytes(32))
     folder = door.about().parent
     known = identity.unpack((folder / "identity.bin").read_bytes())
     assert known is not None
     known.hosts.append((other.host_id, other.psk))
 
-    async def write(kind: type[SlotWrite], if_version: int) -> None:
-        link = await Connection.open(str(door.keypad.link), 115_200, other, door.keypad.serial)
-        change = kind(9, if_version, "736450", None, None, "0f" * 16, secrets.token_bytes(8))
-        (result,) = await operations.put(link[0], [change])
-        assert result.done
-        link[0].close()
+    async def work(of_other: Work) -> None:
+        connection, _ = await Connection.open(str(door.keypad.link), 115_200, other, door.keypad.serial)
+        await of_other(connection)
+        connection.close()
+
+    def in_place_of_the_first(of_other: Work) -> None:
+        asyncio.run(work(of_other))
+        door.world.start_bridge()
+
+    with door.bench() as bench:
+        assert door.world.bridge.stop() == 0
+        bench.ask(power="off")
+        for copy in ("identity.bin", "nvs-doorpad/identity"):
+            (folder / copy).write_bytes(identity.pack(known))
+        bench.ask(power="on")
+    return in_place_of_the_first
+
+
+def taken_over_by_another_hub(row: Row) -> None:
+    door = row.door("generic")
+    id_ = door.set_code(code="482913")
+
+    async def adopt(connection: Connection) -> None:
+        (ours,) = (await operations.changed_since(connection, 0, 1)).slots
+        taken = await operations.adopt(connection, ours.slot, ours.version, secrets.token_bytes(8), "0f" * 16)
+        assert taken.done
+
+    def unmanaged() -> dict[str, Any]:
+        return dict(door.ask("/access_codes/unmanaged/get", access_code_id=id_)["access_code"])
+
+    def convert(**fields: object) -> None:
+        door.ask("/access_codes/unmanaged/convert_to_managed", access_code_id=id_, **fields)
+
+    another_hub(door)(adopt)
+    row.appears(unmanaged)
+    convert()
+    row.world.bridge.event("access_code.unmanaged.failed_to_convert_to_managed", id_)
+    row.appears(unmanaged)  # still
+    convert(force=True)
+    row.world.bridge.event("access_code.unmanaged.converted_to_managed", id_)
+    row.goes(lambda: door.of_code(id_))
+    door.delete(id_)
+
+
+def disabled_by_another_hub(row: Row) -> None:
+    door = row.door("ultraloq")
+
+    def write(kind: type[SlotWrite], if_version: int) -> Work:
+        async def work(connection: Connection) -> None:
+            change = kind(9, if_version, "736450", None, None, "0f" * 16, secrets.token_bytes(8))
+            (result,) = await operations.put(connection, [change])
+            assert result.done
+
+        return work
 
     def unmanaged() -> dict[str, Any]:
         (shown,) = door.ask("/access_codes/unmanaged/list", device_id=door.device_id)["access_codes"]
         return dict(shown)
 
-    assert world.bridge.stop() == 0
+    as_other = another_hub(door)
     with door.bench() as bench:
-        bench.ask(power="off")
-        for copy in ("identity.bin", "nvs-doorpad/identity"):
-            (folder / copy).write_bytes(identity.pack(known))
-        bench.ask(power="on")
-        asyncio.run(write(Disabled, 0))
-        world.start_bridge()
+        as_other(write(Disabled, 0))
         row.appears(unmanaged)
         assert not bench.opens("736450")
-        assert world.bridge.stop() == 0
-        asyncio.run(write(SlotWrite, 1))
-        world.start_bridge()
+        assert row.world.bridge.stop() == 0
+        as_other(write(SlotWrite, 1))
         row.goes(unmanaged)
         assert bench.opens("736450")
 
@@ -735,6 +783,7 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
     ("device_communication_degraded", True): clock_ahead,
     ("invalid_credentials", False): impostor,
     ("ultraloq_access_code_disabled", True): disabled_by_another_hub,
+    ("management_transferred", True): taken_over_by_another_hub,
     ("schlage_detected_duplicate", True): pin_of_the_master("schlage"),
     ("schlage_creation_outage", True): refused_by_flash("schlage", 1),
 }
@@ -743,7 +792,6 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
 WITHOUT_CAUSE = {
     ("empty_backup_access_code_pool", False),
     ("auxiliary_heat_running", False),
-    ("management_transferred", True),
     ("igloo_algopin_must_be_used_within_24_hours", True),
     ("partial_backup_access_code_pool", True),
     ("many_active_backup_codes", True),
