@@ -23,6 +23,7 @@ FEW = 16
 ROUNDS = 200
 CHANGES = 20_000
 EVENTS = 20_000
+USES = 2_000
 WARM_UP = 12_000  # changes or events after which the log goes around its flash
 CHANGES_A_DAY = 100
 EVENTS_A_DAY = 1000
@@ -81,10 +82,22 @@ class Counted:
         }
 
 
-def years(changes, events):
-    """How long flash lasts at CHANGES_A_DAY and EVENTS_A_DAY: the half that wears out first."""
-    worn_a_day = max(changes["erases"] * CHANGES_A_DAY, events["erases"] * EVENTS_A_DAY) / SEGMENTS
+def years(changes, events, changes_a_day=CHANGES_A_DAY):
+    """How long flash lasts at so many changes and EVENTS_A_DAY: the half that wears out first."""
+    worn_a_day = max(changes["erases"] * changes_a_day, events["erases"] * EVENTS_A_DAY) / SEGMENTS
     return int(CYCLES / worn_a_day / 365)
+
+
+def uses_costs(slots):
+    """What it costs to note the use of a counted code, with a full table that goes around its flash."""
+    for number in range(1, USES + 1):
+        slot = slots.get(number)
+        slot.flags |= messages.COUNTED | messages.ONE_MORE_USE
+        slots.put(slot.version, slot)
+    counted = Counted()
+    for number in range(1, USES + 1):
+        slots.spend(number)
+    return counted.each(USES)
 
 
 def journal_costs():
@@ -120,6 +133,7 @@ def main():
         slot.pin = b"8%06d" % change
         slots.put(slot.version, slot)
     changes = counted.each(CHANGES)
+    uses = uses_costs(slots)
     taken = {"right_pin": decision_bytes(slots, slot.pin), "wrong_pin": decision_bytes(slots, b"777777")}
     del slots
     gc.collect()
@@ -134,8 +148,10 @@ def main():
                 "decision_heap_bytes": taken,
                 "bulk_put_of_1000_each": bulk,
                 "full_table_change_each": changes,
+                "use_of_a_counted_code_each": uses,
                 "journal_entry_each": events,
                 "years_at_100_changes_and_1000_events_a_day": years(changes, events),
+                "years_if_each_event_is_a_use_too": years(changes, events, CHANGES_A_DAY + EVENTS_A_DAY),
                 "boot_ms_slots_4096": boot_ms,
             }
         )

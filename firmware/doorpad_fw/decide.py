@@ -1,4 +1,4 @@
-"""May this PIN open the door now? Pure, and total: every input has its reason."""
+"""May this PIN open the door now, and how often after that? Pure, and total: every input has its reason."""
 
 from doorpad_link.messages import (
     CLOCK_UNKNOWN,
@@ -6,6 +6,8 @@ from doorpad_link.messages import (
     ENABLED,
     GRANTED,
     LOCKED_OUT,
+    MORE_USES,
+    ONE_MORE_USE,
     SPENT,
     TIME_BOUND,
     TOO_EARLY,
@@ -39,3 +41,8 @@ def decide(slot, now_s, clock_trusted, shut):
         if now_s >= slot.until_s:
             return TOO_LATE
     return GRANTED
+
+
+def after_use(flags):
+    """Return the flags of a counted code when it opens. A one-time code is one with no use after the next."""
+    return flags - ONE_MORE_USE if flags & MORE_USES else flags | SPENT

@@ -14,7 +14,6 @@ from doorpad_fw.doorway import Doorway
 from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 
-_NO_MASTER = bytes(32)
 _ATTENDED_S = const(10)  # so long after a key somebody is still there
 _EXIT_AGAIN_MS = const(1000)  # a contact that flutters must not fill the journal
 
@@ -68,9 +67,8 @@ class Door:
 
     def is_master(self, pin):
         """Whether this is the master PIN. There is none until one is set: its tag is then all zeros."""
-        return self._identity.master_tag != _NO_MASTER and equal(
-            self._identity.tag_of(pin), self._identity.master_tag
-        )
+        master_tag = self._identity.master_tag
+        return any(master_tag) and equal(self._identity.tag_of(pin), master_tag)
 
     def is_pin(self, digits):
         return self._settings["pin_min"] <= len(digits) <= self._settings["pin_max"]
@@ -192,7 +190,7 @@ class Door:
             self.note(messages.EV_PROGRAMMING)
             return
         reason = decide(slot, self._clock.now_s(), self._clock.trusted, shut)
-        if slot is not None and reason == messages.GRANTED and slot.flags & messages.SINGLE_USE:
+        if slot is not None and reason == messages.GRANTED and slot.flags & messages.COUNTED:
             reason = self._spend(slot)
         if slot is not None and reason == messages.GRANTED:
             self.unlock(now_ms)

@@ -29,13 +29,13 @@ class LocalCodes:
             if action == program.ADD:
                 return self._add(numbers[0], 0)
             if action == program.ADD_ONCE:
-                return self._add(numbers[0], messages.SINGLE_USE)
+                return self._add(numbers[0], messages.COUNTED)
             if action == program.ADD_DURESS:
                 return self._add(numbers[0], messages.DURESS)
             if action == program.ADD_FOR_DAYS:
                 return self._add_for_days(numbers[0], numbers[1], 0)
             if action == program.ADD_ONCE_FOR_DAYS:
-                return self._add_for_days(numbers[0], numbers[1], messages.SINGLE_USE)
+                return self._add_for_days(numbers[0], numbers[1], messages.COUNTED)
             if action == program.DELETE:
                 return self._delete(numbers[0])
             if action == program.CHANGE:

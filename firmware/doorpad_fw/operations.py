@@ -17,7 +17,7 @@ _EVENT_BYTES = const(56)
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
 _PAGES_MAX = const(16)  # digests in a reply: more would need a larger piece of a full heap than may be there
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
-_FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE | messages.DURESS
+_FLAGS_OF_HOST = messages.MANAGED | messages.ENABLED | messages.COUNTED | messages.DURESS | messages.MORE_USES
 _OP_ID_BYTES = const(8)
 _OP_ID_MAX = 0xFFFF_FFFF_FFFF_FFFF
 _CODE_ID_BYTES = const(16)
@@ -156,6 +156,8 @@ class Operations:
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
+                or flags & messages.MORE_USES
+                and not flags & messages.COUNTED
                 or not 0 <= from_s <= until_s
             ):
                 puts[place] = (number, messages.INVALID, 0)

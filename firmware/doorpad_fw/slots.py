@@ -5,7 +5,7 @@ replaces is retired after the new record has been read back. A slot of which fla
 lost its newest one. It opens nothing, and gets a record that says so under a new version: the hub writes it again.
 A cleared slot keeps a record too: the hub asks what was cleared.
 
-    mark[1] kind|maker[1] slot[2] version[4] flags[1] spare[1] from[4] until[4] tag[2] op_id[8] code_id[16] pin[16]
+    mark[1] kind|maker[1] slot[2] version[4] flags[2] from[4] until[4] tag[2] op_id[8] code_id[16] pin[16]
 
 Times are seconds since 2000, 0 for none. `version` is the table's generation at the record's writing. Slot 0 is no
 slot: its record keeps the generation where records were lost that may have had a later one.
@@ -25,17 +25,17 @@ from doorpad_link.hkdf import Hmac
 from micropython import const
 
 from doorpad_fw import memory, seldom, slot_index
+from doorpad_fw.decide import after_use
 from doorpad_fw.log import FlashError
 from doorpad_fw.memory import SLOTS_MAX
 
 RECORD_BYTES = const(64)
 LAYOUT = (b"dpS2", RECORD_BYTES, 1)
-_FIELDS = "<BBHIBxIIH8s16s16s"
-_TERMS = "<IBxII"
+_FIELDS = "<BBHIHIIH8s16s16s"
+_TERMS = "<IHII"
 _KIND_AT = const(1)
 NUMBER_AT = const(2)  # the version follows
 VERSION_AT = const(4)
-_FLAGS_AT = const(8)
 _TAG_AT = const(18)
 _OP_ID_AT = const(20)
 _CODE_AT = const(28)
@@ -240,7 +240,7 @@ class Slots:
             return messages.NO_SPACE, self.used
         tag = self._tag(slot.pin)
         old_tag = tag_of(self.log.read(self.positions[slot.number])) if is_set else 0
-        version = self._write_set(slot, slot.flags, slot.maker, tag)
+        version = self._write_set(slot, tag)
         if is_set:
             slot_index.unlink(slot.number, old_tag, self.tag_at)
         else:
@@ -249,7 +249,7 @@ class Slots:
         self.make_room()
         return messages.OK, version
 
-    def _write_set(self, slot, flags, maker, tag):
+    def _write_set(self, slot, tag):
         version = self.generation + 1
         self._encipher(slot.pin, version)
         self._write(
@@ -257,10 +257,10 @@ class Slots:
             struct.pack(
                 _FIELDS,
                 _LIVE,
-                _SET | maker,
+                _SET | slot.maker,
                 slot.number,
                 version,
-                flags,
+                slot.flags,
                 slot.from_s,
                 slot.until_s,
                 tag,
@@ -282,14 +282,17 @@ class Slots:
         return version
 
     def spend(self, number):
-        """Mark a slot as used up. It keeps its operation id: a put that comes again finds itself done.
+        """Take one use off a counted slot.
+
+        It keeps operation id and maker: a put that comes again finds itself done, and whose code it is stays told.
 
         Raises FlashError, also where its record is found damaged.
         """
         slot = self.get(number)
         if slot is None:
             raise FlashError("slot %d holds no code" % number)
-        self._write_set(slot, slot.flags | messages.SPENT, messages.MAKER_KEYPAD, self._tag(slot.pin))
+        slot.flags = after_use(slot.flags)
+        self._write_set(slot, self._tag(slot.pin))
         self.make_room()
 
     def clear(self, number, if_version, op_id, maker):
@@ -331,10 +334,9 @@ class Slots:
         old = self.positions[number]
         try:
             self._moved(number, self._append(bytes(self.log.read(old))))
+            self.log.retire(old)
         except FlashError as error:
             sys.print_exception(error)
-            return
-        self.retire(old)
 
     def _moved(self, number, position):
         old = self.positions[number]
@@ -412,7 +414,6 @@ class Slots:
             payload = self._payload(number)
             if payload is None:
                 continue
-            version = struct.unpack_from("<I", payload, VERSION_AT)[0]
+            version, flags = struct.unpack_from("<IH", payload, VERSION_AT)
             if version > generation:
-                flags, maker = payload[_FLAGS_AT], payload[_KIND_AT] & _MAKER
-                yield number, version, flags, maker, self.get(number)
+                yield number, version, flags, payload[_KIND_AT] & _MAKER, self.get(number)

@@ -48,11 +48,13 @@ INTERNAL = 14
 MANAGED = 1
 ENABLED = 2
 DURESS = 4  # opens as any other, and the journal says that whoever entered it was forced to
-SINGLE_USE = 8  # opens once: SPENT is on flash before the strike moves
+COUNTED = 8  # opens once, and as often again as MORE_USES says; each use is on flash before the strike moves
 FROM_KEYPAD = 16
 TIME_BOUND = 32
-SPENT = 64  # set by the keypad alone; a new PUT of the slot begins anew
+SPENT = 64  # the last use of a counted code; set by the keypad alone; a new PUT of the slot begins anew
 LOST = 128  # of a slot without a code: flash lost its record, nobody cleared it; set by the keypad alone
+ONE_MORE_USE = 256  # the upper byte counts the uses that a counted code has left after its next one
+MORE_USES = 0xFF00
 
 # Who made a slot's newest record: the keypad itself, or a host by its place (1 to 4) among the keys.
 MAKER_KEYPAD = 0
@@ -100,8 +102,8 @@ TOO_LATE = 3
 DISABLED = 4
 LOCKED_OUT = 5
 CLOCK_UNKNOWN = 6
-USED_UP = 7  # a one-time code that has opened before
-CANNOT_SPEND = 8  # a one-time code, and flash does not take that it is spent
+USED_UP = 7  # a counted code that has opened as often as it may
+CANNOT_SPEND = 8  # a counted code, and flash does not take that it is used
 UNDER_DURESS = 9  # of EV_GRANTED
 
 # Reasons of EV_UPDATED.

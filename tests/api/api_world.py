@@ -163,13 +163,15 @@ class World:
         Args:
             maker: who changed it: `HUB`, or another hand.
             made_anew: the journal says that the slot was empty before.
+            fields: of the record; `op_id`, if it is not that of a new change.
         """
-        row = {"op_id": "11" * 8 if "code" in fields else None, "flags": 3 if "code" in fields else 0}
-        row |= {"code": None, "from_s": None, "until_s": None, "access_code_id": None} | fields
         async with self.database.write() as session:
             device = await session.get_one(Device, device_id)
             device.table_epoch = "ab"
             device.generation += 200
+            op_id, flags = (f"{device.generation:016x}", 3) if "code" in fields else (None, 0)
+            row: dict[str, Any] = {"op_id": op_id, "flags": flags, "access_code_id": None}
+            row |= {"code": None, "from_s": None, "until_s": None} | fields
             record = SlotRecord(slot=slot, version=device.generation, maker=maker, **row)
             happened_ms = {(slot, record.version): self.now_ms} if made_anew else {}
             await apply_record(session, device, record, Learned(self.now_ms, HUB, happened_ms))

@@ -7,7 +7,7 @@ import pytest
 from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
 from doorpad.store.profile_names import ProfileName
 from doorpad.store.schema import Event
-from doorpad_link.messages import DURESS, ENABLED, FROM_KEYPAD, MANAGED, SINGLE_USE, SPENT
+from doorpad_link.messages import COUNTED, DURESS, ENABLED, FROM_KEYPAD, MANAGED, SPENT
 from seam import AsyncSeam, SeamHttpApiError
 from sqlalchemy import select
 
@@ -59,7 +59,7 @@ async def outcome(http: httpx.AsyncClient, attempt_id: str) -> tuple[str, str | 
     [
         {"code": "4711", **WINDOW, "flags": ENABLED},
         {"code": "4711", "flags": 0},
-        {"code": "4711", "flags": ENABLED | SINGLE_USE},
+        {"code": "4711", "flags": ENABLED | COUNTED},
         {"code": "4711", "flags": ENABLED | DURESS},
     ],
     ids=["other window", "disabled", "for one time", "for duress"],
@@ -136,7 +136,7 @@ async def test_code_that_is_made_anew_meanwhile_is_another_one(
 async def test_use_of_a_code_is_no_change(
     world: World, http: httpx.AsyncClient, device_id: str, code_id: str
 ) -> None:
-    once = {"code": "4711", "flags": MADE_THERE | SINGLE_USE}
+    once = {"code": "4711", "flags": MADE_THERE | COUNTED}
     await world.keypad_shows(device_id, 3, maker=KEYPAD, **once)
     attempt_id = await convert(http)
     await world.keypad_shows(device_id, 3, maker=KEYPAD, **once | {"flags": once["flags"] | SPENT})
@@ -248,7 +248,7 @@ async def test_code_that_another_hub_takes_over_is_unmanaged_here_until_it_is_ta
 async def test_one_time_code_of_a_keypad_stays_one_when_it_is_taken_over(
     world: World, seam: AsyncSeam, device_id: str
 ) -> None:
-    once = ENABLED | SINGLE_USE
+    once = ENABLED | COUNTED
     await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", flags=once)
     (unmanaged,) = await seam.access_codes.unmanaged.list(device_id=device_id)
     id_ = unmanaged.access_code_id

@@ -17,7 +17,7 @@ SLOW, FAILED = "access_code.delay_in_setting_on_device", "access_code.failed_to_
 SLOW_GOING = "access_code.delay_in_removing_from_device"
 FAILED_GOING = "access_code.failed_to_remove_from_device"
 MODIFIED = "code_modified_external_to_seam"
-ONCE = messages.MANAGED | messages.ENABLED | messages.SINGLE_USE
+ONCE = messages.MANAGED | messages.ENABLED | messages.COUNTED
 SPENT = messages.SPENT
 
 
@@ -343,7 +343,7 @@ async def test_code_that_was_set_again_in_vain_is_left_until_a_person_changes_it
 async def test_used_one_time_code_is_kept_for_a_week_from_its_use(
     world: World, seam: AsyncSeam, device_id: str
 ) -> None:
-    await world.add_code(device_id, ID, one_time=True)
+    await world.add_code(device_id, ID, uses_left=1)
     await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID, flags=ONCE)
     used_ms = NOW_MS + 60_000
     await world.pass_time(device_id, used_ms)
@@ -370,7 +370,7 @@ async def test_used_one_time_code_is_kept_for_a_week_from_its_use(
 async def test_use_of_the_old_pin_does_not_use_up_the_new_one(
     world: World, seam: AsyncSeam, device_id: str
 ) -> None:
-    await world.add_code(device_id, ID, one_time=True)
+    await world.add_code(device_id, ID, uses_left=1)
     await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID, flags=ONCE)
     await seam.access_codes.update(access_code_id=ID, code="482913")
     await world.keypad_shows(device_id, 3, maker=KEYPAD, code="4711", access_code_id=ID, flags=ONCE | SPENT)

@@ -23,7 +23,7 @@ from doorpad.store.schema import Base, Event, Hub
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-DROPPED = {("access_codes", "slow_since_ms"), ("access_codes", "removed_announced")}
+DROPPED = {("access_codes", name) for name in ("slow_since_ms", "removed_announced", "one_time")}
 SCHEMAS = Path(__file__).parent / "schemas"  # a database of each earlier schema, as SQL
 
 
@@ -202,6 +202,19 @@ async def test_database_of_an_earlier_release_keeps_its_rows_and_gets_the_presen
             }
     assert all(code["asked_at_ms"] == code["created_at_ms"] for code in after["access_codes"])
     _check_schema(tmp_path / FILE_NAME)
+
+
+async def test_codes_for_one_time_of_an_earlier_release_have_one_use_or_none_left(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as earlier:
+        earlier.executescript((SCHEMAS / "0008.sql").read_text())
+        earlier.execute("UPDATE access_codes SET one_time = 1, used_at_ms = NULL WHERE managed = 0")
+        earlier.commit()
+        before = _rows(earlier)["access_codes"]
+    await (await Database.open(tmp_path)).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as now:
+        left = [row["uses_left"] for row in _rows(now)["access_codes"]]
+    wanted = [(0 if row["used_at_ms"] else 1) if row["one_time"] else None for row in before]
+    assert left == wanted and set(wanted) == {0, 1, None}
 
 
 def _rows(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:

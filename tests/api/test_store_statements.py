@@ -98,12 +98,12 @@ async def test_changed_row_is_written_and_shown(database: Database) -> None:
     async with database.write() as session:
         code = by_id.first(session, id=ID)
         assert code is not None
-        change(session, code, name="Ann", one_time=True)
+        change(session, code, name="Ann", uses_left=3)
         change(session, code)
-        assert (code.name, code.one_time, code.code) == ("Ann", True, "0471")
+        assert (code.name, code.uses_left, code.code) == ("Ann", 3, "0471")
     async with database.read() as session:
         written = await session.get_one(AccessCode, ID)
-        assert (written.name, written.one_time, written.code) == ("Ann", True, "0471")
+        assert (written.name, written.uses_left, written.code) == ("Ann", 3, "0471")
 
 
 async def test_row_that_is_looked_at_cannot_be_set(database: Database) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import random
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 SECOND = timedelta(seconds=1)
+USES_MAX = 256
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # of the ESP32's clock
 LAST = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
 # Where clocks go wrong: leap days, the end of a small integer of MicroPython on an ESP32 (2**30 s after 2000), of a
@@ -38,7 +39,7 @@ EDGES = [
 @dataclass(frozen=True)
 class Code:
     enabled: bool = True
-    spent: bool = False
+    uses_left: int | None = None  # None: no end to them
     window: tuple[datetime, datetime] | None = None
     other_flags: int = 0
 
@@ -57,14 +58,21 @@ class Entry:
         if self.code is not None:
             flags = self.code.other_flags
             flags |= messages.ENABLED if self.code.enabled else 0
-            flags |= messages.SPENT | messages.SINGLE_USE if self.code.spent else 0
             flags |= messages.TIME_BOUND if self.code.window else 0
+            flags |= _count(self.code.uses_left)
             held = [flags, *map(_seconds, self.code.window or (EPOCH, EPOCH))]
         return [held, _seconds(self.now), self.clock_trusted, self.shut]
 
 
 def _seconds(moment: datetime) -> int:
     return (moment - EPOCH) // SECOND
+
+
+def _count(uses_left: int | None) -> int:
+    """How a record says it (protocol/README.md, Numbers, slot flags)."""
+    if uses_left is None:
+        return 0
+    return 8 | (64 if uses_left == 0 else (uses_left - 1) << 8)
 
 
 def model(entry: Entry) -> int:
@@ -74,13 +82,20 @@ def model(entry: Entry) -> int:
         messages.LOCKED_OUT: entry.shut,
         messages.UNKNOWN_PIN: code is None,
         messages.DISABLED: code is not None and not code.enabled,
-        messages.USED_UP: code is not None and code.spent,
+        messages.USED_UP: code is not None and code.uses_left == 0,
         messages.CLOCK_UNKNOWN: window is not None and not entry.clock_trusted,
         messages.TOO_EARLY: window is not None and entry.now < window[0],
         messages.TOO_LATE: window is not None and entry.now >= window[1],
         messages.GRANTED: True,
     }
     return next(reason for reason, holds in rules.items() if holds)
+
+
+def model_after(entry: Entry) -> Code | None:
+    """The code of an entry when it was judged: what it has opened, it has one time less to open."""
+    if entry.code is None or entry.code.uses_left is None or model(entry) != messages.GRANTED:
+        return entry.code
+    return replace(entry.code, uses_left=entry.code.uses_left - 1)
 
 
 def _draw_moment(rng: random.Random, near: list[datetime]) -> datetime:
@@ -96,19 +111,20 @@ def _draw(rng: random.Random) -> Entry:
         if rng.random() < 0.8:
             begin, end = sorted((_draw_moment(rng, EDGES), _draw_moment(rng, EDGES)))
             window, near = (begin, end), [begin, end]
-        other = rng.choice((0, messages.MANAGED, messages.DURESS, messages.FROM_KEYPAD | messages.SINGLE_USE))
-        code = Code(rng.random() < 0.9, rng.random() < 0.1, window, other)
+        other = rng.choice((0, messages.MANAGED, messages.DURESS, messages.FROM_KEYPAD))
+        uses_left = rng.choice((None, None, None, 0, 1, 2, 255, USES_MAX))
+        code = Code(rng.random() < 0.9, uses_left, window, other)
     return Entry(code, _draw_moment(rng, near), rng.random() < 0.8, rng.random() < 0.1)
 
 
 @pytest.fixture(scope="module")
-def decide() -> Any:
+def judging() -> Any:
     path = ROOT / "firmware" / "doorpad_fw" / "decide.py"
     spec = importlib.util.spec_from_file_location("decide", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.decide
+    return module
 
 
 MOMENTS = st.one_of(
@@ -117,7 +133,8 @@ MOMENTS = st.one_of(
 )
 WINDOWS = st.tuples(MOMENTS, MOMENTS).map(lambda pair: (min(pair), max(pair)))
 FLAGS = st.sampled_from((0, messages.MANAGED, messages.DURESS, messages.FROM_KEYPAD))
-CODES = st.builds(Code, st.booleans(), st.booleans(), st.none() | WINDOWS, FLAGS)
+USES = st.none() | st.sampled_from((0, 1, 2, USES_MAX)) | st.integers(0, USES_MAX)
+CODES = st.builds(Code, st.booleans(), USES, st.none() | WINDOWS, FLAGS)
 ENTRIES = st.builds(Entry, st.none() | CODES, MOMENTS, st.booleans(), st.booleans())
 
 
@@ -126,13 +143,37 @@ ENTRIES = st.builds(Entry, st.none() | CODES, MOMENTS, st.booleans(), st.boolean
 @example(Entry(Code(window=(EDGES[2], EDGES[3])), EDGES[3] - SECOND, True, False))
 @example(Entry(Code(window=(EDGES[2], EDGES[3])), EDGES[3], True, False))
 @settings(max_examples=1000, deadline=None)
-def test_entry_is_judged_as_the_model_judges_it(decide: Any, entry: Entry) -> None:
+def test_entry_is_judged_as_the_model_judges_it(judging: Any, entry: Entry) -> None:
+    assert _judged(judging, entry) == model(entry)
+
+
+@given(CODES, st.lists(st.tuples(MOMENTS, st.booleans(), st.booleans()), max_size=12))
+@example(Code(uses_left=3), [(EDGES[0], True, False)] * 5)
+@settings(max_examples=1000, deadline=None)
+def test_code_opens_as_often_as_the_model_lets_it(
+    judging: Any, code: Code, at: list[tuple[datetime, bool, bool]]
+) -> None:
+    held: Code | None = code
+    for moment in at:
+        entry = Entry(held, *moment)
+        reason, flags = _judged(judging, entry), _flags(entry)
+        assert reason == model(entry)
+        if reason == messages.GRANTED and flags & messages.COUNTED:
+            flags = judging.after_use(flags)
+        held = model_after(entry)
+        assert flags == _flags(replace(entry, code=held))
+
+
+def _flags(entry: Entry) -> int:
+    held = entry.as_the_keypad_has_it()[0]
+    return 0 if held is None else int(held[0])
+
+
+def _judged(judging: Any, entry: Entry) -> int:
     held, now_s, trusted, shut = entry.as_the_keypad_has_it()
-    slot = None
-    if held is not None:
-        flags, from_s, until_s = held
-        slot = SimpleNamespace(flags=flags, from_s=from_s, until_s=until_s)
-    assert decide(slot, now_s, trusted, shut) == model(entry)
+    slot = None if held is None else SimpleNamespace(flags=held[0], from_s=held[1], until_s=held[2])
+    reason: int = judging.decide(slot, now_s, trusted, shut)
+    return reason
 
 
 def test_entries_are_judged_alike_inside_micropython(tmp_path: Path) -> None:
@@ -147,6 +188,7 @@ def test_entries_are_judged_alike_inside_micropython(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told = [int(line) for line in done.stdout.split()]
-    assert told == [model(entry) for entry in entries]
-    assert set(told) == set(range(8)), "each reason came up"
+    told = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    wanted = [(model(entry), _flags(replace(entry, code=model_after(entry)))) for entry in entries]
+    assert told == wanted
+    assert {reason for reason, _ in told} == set(range(8)), "each reason came up"

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from doorpad import keyring
@@ -11,7 +12,7 @@ from doorpad.link.connection import Connection
 from doorpad.link.operations import SlotWrite
 from doorpad_link import identity, messages
 from doorpad_link.handshake import key_id
-from hil_world import World, running
+from hil_world import Bench, World, running
 
 OTHER = keyring.LinkKey(b"otherhub", secrets.token_bytes(32))
 OTHER_NAME = f"host:{key_id(OTHER.psk).hex()}"
@@ -35,7 +36,7 @@ def enrol_other(world: World) -> None:
 
 
 async def work_as_other(world: World) -> None:
-    """Make a code, change the PIN of the first hub's code, and change a setting."""
+    """Make a code that opens three times, change the PIN of the first hub's code, and change a setting."""
     connection, opened = await Connection.open(str(world.keypad.link), 115_200, OTHER, world.keypad.serial)
     assert operations.capabilities(opened.capabilities).maker == 2
     [ours] = (await operations.changed_since(connection, 0, 1)).slots
@@ -43,12 +44,35 @@ async def work_as_other(world: World) -> None:
     changed = SlotWrite(
         ours.slot, ours.version, OTHER_PIN, None, None, ours.access_code_id, secrets.token_bytes(8)
     )
-    made = SlotWrite(9, 0, THIRD_PIN, None, None, "0f" * 16, secrets.token_bytes(8))
+    made = SlotWrite(9, 0, THIRD_PIN, None, None, "0f" * 16, secrets.token_bytes(8), uses_left=3)
     assert all(result.done for result in await operations.put(connection, [changed, made]))
     status, [version, _] = await connection.request(messages.OP_CONFIG, None)  # type: ignore[misc]
     status, _ = await connection.request(messages.OP_CONFIG, [version, [["quiet", 1]]])
     assert status == messages.OK
     connection.close()
+
+
+def check_counted(world: World, code_id: str) -> None:
+    """The other hub's code: each use is seen, and being taken over neither adds one nor costs one."""
+
+    def left_after_use(bench: Bench, place: Callable[[str], dict[str, Any]]) -> int:
+        mark = world.bridge.mark()
+        assert bench.opens(THIRD_PIN)
+        world.bridge.event("lock.unlocked", after=mark)  # the table is read before it is told
+        left: int = place(code_id)["uses_left"]
+        return left
+
+    assert world.unmanaged_place(code_id)["uses_left"] == 3
+    with world.keypad.bench() as bench:
+        assert left_after_use(bench, world.unmanaged_place) == 2
+        assert world.unmanaged_place(code_id)["maker"] == OTHER_NAME
+        world.seam.access_codes.unmanaged.convert_to_managed(access_code_id=code_id, force=True)
+        world.bridge.event("access_code.unmanaged.converted_to_managed", code_id)
+        assert left_after_use(bench, world.place) == 1
+        assert left_after_use(bench, world.place) == 0
+        assert not bench.opens(THIRD_PIN)
+    world.bridge.event("access_code.removed_from_device", code_id)
+    assert "access_code.modified_external_to_seam" not in world.event_types(code_id)
 
 
 def test_changes_by_another_hub_are_told_with_the_name_of_its_key(world: World) -> None:
@@ -78,5 +102,6 @@ def test_changes_by_another_hub_are_told_with_the_name_of_its_key(world: World) 
         {"maker": "hub", "key_id": ours},
         {"maker": OTHER_NAME, "key_id": key_id(OTHER.psk).hex()},
     ]
+    check_counted(world, made["access_code_id"])
     for secret in (OTHER.psk.hex(), PIN, OTHER_PIN, THIRD_PIN):
         assert secret not in world.said

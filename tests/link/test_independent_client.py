@@ -109,6 +109,27 @@ def test_code_is_put_once_and_never_over_a_version_that_was_not_seen(keypad: Key
         ]
 
 
+async def test_counted_code_opens_as_often_as_the_client_said(keypad: Keypad):
+    with keypad.client() as client:
+        version = client.request(STATE, None)[1][2] + 1
+        put = [b"operatn4", CODE_ID, [[0, 30, b"736450", None, None, FLAGS | 8 | 2 * 256]]]
+        assert client.request(PUT, put) == (messages.OK, [[30, messages.OK, version]])
+        head = client.request(STATE, None)[1][7]
+        told = []
+        for tries in range(1, 5):
+            await keypad.bench.request(press="736450#")
+            entries: list[Any] = []
+            while len(entries) < tries:  # the pulse's ends stand among them
+                entries = [it for it in client.request(EVENTS, [head, 50])[1][3] if it[5] == 30]
+            [[_, at_version, flags, *_, op_id, _, maker]] = client.request(SINCE, [version - 1, 30, True])[1][
+                3
+            ]
+            assert (op_id, maker) == (b"operatn4", client.capabilities[-1]), "whose code it is stays told"
+            told.append((entries[-1][3:5], flags & ~FLAGS, at_version - version))
+        opened, denied = [messages.EV_GRANTED, messages.GRANTED], [messages.EV_DENIED, messages.USED_UP]
+        assert told == [(opened, 8 + 256, 1), (opened, 8, 2), (opened, 8 + 64, 3), (denied, 8 + 64, 3)]
+
+
 async def test_opened_door_is_hinted_at_and_stands_in_the_journal_once(keypad: Keypad):
     with keypad.client() as client:
         version = client.request(STATE, None)[1][2] + 1

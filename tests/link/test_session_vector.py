@@ -32,6 +32,8 @@ OTHER_ID = bytes.fromhex("1112131415161718")
 EPOCH, JOURNAL_EPOCH = bytes.fromhex("e0e1e2e3"), bytes.fromhex("e4e5e6e7")
 WINDOW = [1_760_000_000, 1_760_003_600]
 RECORD = [7, 301, 35, b"482913", *WINDOW, ID, CODE_ID, MAKER]
+COUNTED_ID = bytes.fromhex("2122232425262728")
+USED = [8, 303, 267, b"591024", None, None, COUNTED_ID, CODE_ID, MAKER]  # 3 + 8, and one more use
 CLEARED = [7, 302, 0, None, None, None, None, None, MAKER]
 ROOT = bytes.fromhex("f0e1d2c3b4a59687")
 
@@ -62,7 +64,8 @@ class Work:
 WORK = {
     "session-2": Work(
         "A session of the doorpad link, version 1, in which a hub works: a PUT whose reply is lost, so that it is "
-        "sent and answered twice, bit for bit; a conflict; the change feed; the journal. In the order of the line.",
+        "sent and answered twice, bit for bit; a conflict; the change feed; the journal; a code that opens three "
+        "times, and what the change feed says of it after its first use. In the order of the line.",
         [
             ("PUT", 21, [ID, CODE_ID, [[0, 7, b"482913", *WINDOW, 3]]], 0, [[7, 0, 301]]),
             ("PUT conflict", 21, [OTHER_ID, CODE_ID, [[0, 7, b"736450", None, None, 3]]], 0, [[7, 3, 301]]),
@@ -80,6 +83,14 @@ WORK = {
                 ],
             ),
             ("unknown operation", 99, None, 7, None),
+            (
+                "PUT counted",
+                21,
+                [COUNTED_ID, CODE_ID, [[0, 8, b"591024", None, None, 523]]],
+                0,
+                [[8, 0, 302]],
+            ),
+            ("SINCE a use", 24, [302, 1, True], 0, [EPOCH, 303, None, [USED]]),
         ],
         "PUT",
     ),

@@ -16,6 +16,7 @@ from doorpad.store.catalogue import CODE_WARNINGS
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.statements import Query, Statement
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
+from doorpad.uses import is_one_time
 
 CodeType = Literal["ongoing", "time_bound"]
 
@@ -192,9 +193,9 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
             code.starts_at_s is not None and now_s < code.starts_at_s and on_keypad(code, slot)
         ),
         is_external_modification_allowed=code.external_modification_allowed,
-        is_one_time_use=code.one_time,
+        is_one_time_use=is_one_time(code.uses_left),
         common_code_key=code.common_code_key,
-        doorpad={**_place(rows), "is_weak_code": code.code is not None and is_weak(code.code)},
+        doorpad={**_on_keypad(rows), "is_weak_code": code.code is not None and is_weak(code.code)},
     )
 
 
@@ -214,7 +215,7 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> Unman
         ends_at=iso_s(code.ends_at_s),
         errors=errors,
         warnings=warnings,
-        doorpad=_place(rows),
+        doorpad=_on_keypad(rows),
     )
 
 
@@ -231,11 +232,13 @@ def _type(code: AccessCode) -> CodeType:
     return "ongoing" if code.ends_at_s is None else "time_bound"
 
 
-def _place(rows: CodeRows) -> dict[str, Any]:
+def _on_keypad(rows: CodeRows) -> dict[str, Any]:
+    """Where the keypad holds the code, who wrote it so, and how often it may still open (null: without end)."""
+    uses = {"uses_left": rows.code.uses_left}
     if rows.slot is None:
-        return {"slot": None, "generation": None, "maker": None}
+        return {"slot": None, "generation": None, "maker": None, **uses}
     maker = makers.name(rows.device, rows.slot.maker)
-    return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker}
+    return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker, **uses}
 
 
 def _conditions(

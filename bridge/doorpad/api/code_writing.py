@@ -22,6 +22,7 @@ from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, CodeError, Device
 from doorpad.store.statements import NewRow, Statement
 from doorpad.store.statements import change as write_changes
+from doorpad.uses import is_one_time
 
 _CODE = NewRow(AccessCode)
 _NO_ERRORS = Statement(delete(CodeError).where(CodeError.access_code_id == bindparam("id")))
@@ -70,7 +71,7 @@ async def add_code(
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         external_modification_allowed=bool(options.external_modification_allowed()),
-        one_time=bool(options.is_one_time_use),
+        uses_left=1 if options.is_one_time_use else None,
         state="active",
         taken_off=False,
     )
@@ -130,7 +131,8 @@ def _changes_on_keypad(
     """
     pin = code.code if change.code is UNSET else change.code
     starts_s, ends_s = _window(code, change)
-    one_time = code.one_time if change.is_one_time_use is None else change.is_one_time_use
+    was_one_time = is_one_time(code.uses_left)
+    one_time = was_one_time if change.is_one_time_use is None else change.is_one_time_use
     changes: list[dict[str, Any]] = []
     if pin != code.code:
         changes.append(_changed("code", None, None))
@@ -138,8 +140,8 @@ def _changes_on_keypad(
         changes.append(_changed("starts_at", iso_s(code.starts_at_s), iso_s(starts_s)))
     if ends_s != code.ends_at_s:
         changes.append(_changed("ends_at", iso_s(code.ends_at_s), iso_s(ends_s)))
-    if one_time != code.one_time:
-        changes.append(_changed("is_one_time_use", str(code.one_time).lower(), str(one_time).lower()))
+    if one_time != was_one_time:
+        changes.append(_changed("is_one_time_use", str(was_one_time).lower(), str(one_time).lower()))
     if not changes:
         return []
     check_window(starts_s, ends_s, now_ms)
@@ -158,13 +160,20 @@ def _changes_on_keypad(
         code=pin,
         starts_at_s=starts_s,
         ends_at_s=ends_s,
-        one_time=one_time,
+        uses_left=_uses(code, one_time),
         used_at_ms=None,
         announced=None,
         asked_at_ms=now_ms,
         taken_off=False,
     )
     return changes
+
+
+def _uses(code: AccessCode, one_time: bool) -> int | None:
+    """How often the changed code may open: as often as it has left. One that is used up is given anew."""
+    if one_time == is_one_time(code.uses_left) and code.uses_left != 0:
+        return code.uses_left
+    return 1 if one_time else None
 
 
 def _changes_at_hub(code: AccessCode, change: CodeChange, new: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
 from doorpad.link.statistics import KeypadStatistics
 from doorpad.link.statuses import refusal
+from doorpad.uses import as_flags
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
 PUTS_MAX = 16  # slots in a frame: as many as a keypad's heap surely has room for; small frames take fewer
@@ -104,7 +105,10 @@ class JournalRecord:
 
 @dataclass(frozen=True, slots=True)
 class SlotWrite:
-    """One slot to be written. `if_version` 0: only if it is empty. `op_id`: 8 bytes, of this one change."""
+    """One slot to be written. `if_version` 0: only if it is empty. `op_id`: 8 bytes, of this one change.
+
+    `uses_left`: how often it may open, 1 to 256; None: as often as one likes.
+    """
 
     slot: int
     if_version: int
@@ -113,14 +117,13 @@ class SlotWrite:
     until_s: int | None
     access_code_id: str
     op_id: bytes
-    one_time: bool = False
+    uses_left: int | None = None
 
     @property
     def flags(self) -> int:
         """As the keypad tells of them."""
         bound = messages.TIME_BOUND if self.from_s is not None else 0
-        once = messages.SINGLE_USE if self.one_time else 0
-        return messages.MANAGED | messages.ENABLED | bound | once
+        return messages.MANAGED | messages.ENABLED | bound | as_flags(self.uses_left)
 
     @property
     def op_number(self) -> int:

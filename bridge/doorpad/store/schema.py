@@ -175,8 +175,9 @@ class AccessCode(Base):
     asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     # Another hand took it off the keypad, which it was allowed to: it is not put back unasked.
     taken_off: Mapped[bool] = mapped_column(default=False, server_default=false())
-    one_time: Mapped[bool] = mapped_column(default=False, server_default=false())  # opens once
-    used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # one_time: when the hub saw that it has
+    # How often it may still open; None: as often as one likes. A keypad counts, and the hub follows.
+    uses_left: Mapped[int | None]
+    used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the hub saw that no use is left
 
 
 OFF_KEYPAD = and_(

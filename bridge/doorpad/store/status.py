@@ -5,17 +5,18 @@ The slot row is the one at (`device_id`, `slot`) of the code, or None if the key
 
 from typing import Literal
 
-from doorpad_link.messages import ENABLED, SINGLE_USE, SPENT
+from doorpad_link.messages import ENABLED
 
 from doorpad.store.schema import AccessCode, Slot
+from doorpad.uses import COUNT_FLAGS, as_flags
 
 Status = Literal["unset", "setting", "set", "removing"]
 
-_KIND = ENABLED | SINGLE_USE | SPENT
+_KIND = ENABLED | COUNT_FLAGS
 
 
 def expired(code: AccessCode, now_s: int) -> bool:
-    """Whether the code will not open again: its window is over, or it was for one time and that was.
+    """Whether the code will not open again: its window is over, or it has opened as often as it may.
 
     `ends_at_s` is the first second out.
     """
@@ -33,7 +34,7 @@ def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
         code.code,
         code.starts_at_s,
         code.ends_at_s,
-        ENABLED | (SINGLE_USE if code.one_time else 0),
+        ENABLED | as_flags(code.uses_left),
     )
 
 

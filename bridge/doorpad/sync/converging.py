@@ -184,7 +184,7 @@ class Converger:
                 write.until_s,
                 write.access_code_id,
                 op_id,
-                write.one_time,
+                write.uses_left,
             )
             for write, op_id in zip(
                 sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True

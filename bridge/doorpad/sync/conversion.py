@@ -7,7 +7,7 @@ opens throughout. What somebody else does to the code meanwhile ends the convers
 from dataclasses import dataclass
 from typing import Literal
 
-from doorpad_link.messages import DURESS, ENABLED, MAKER_KEYPAD, MANAGED, SINGLE_USE
+from doorpad_link.messages import COUNTED, DURESS, ENABLED, MAKER_KEYPAD, MANAGED
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,11 +19,12 @@ from doorpad.sync.plan import Problem
 from doorpad.sync.problems import FAILED_TO_SET, stand
 from doorpad.sync.telling import of_version, tell
 from doorpad.sync.timing import Timing
+from doorpad.uses import uses_left
 
 TRANSFERRED = "management_transferred"
 
 _FAILED = "access_code.unmanaged.failed_to_convert_to_managed"
-_KIND = ENABLED | SINGLE_USE | DURESS
+_KIND = ENABLED | COUNTED | DURESS  # a use of a counted code is none of its terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ async def transfer(session: AsyncSession, code: AccessCode, found: SlotRecord, n
     device = await session.get_one(Device, code.device_id)
     code.managed, code.announced = False, None
     code.starts_at_s, code.ends_at_s = found.from_s, found.until_s
-    code.one_time = bool(found.flags & SINGLE_USE)
+    code.uses_left = uses_left(found.flags)
     whose = f"It is managed {makers.in_words(device, found.maker)}."
     await stand(session, code, Problem(TRANSFERRED, {}), now_ms, is_warning=True, hint=whose)
     at = await of_version(session, code, found.version)

@@ -16,6 +16,7 @@ from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
 from doorpad.sync import conversion, external
 from doorpad.sync.telling import of_version, tell
+from doorpad.uses import uses_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         session.add(mirror)
     was_ours = before is not None and before.managed and mirror.maker == learned.maker
     seen = (mirror.version, conversion.terms(mirror)) if was_there else None
+    op_id_before = mirror.op_id
     mirror.version = found.version
     mirror.flags = found.flags
     mirror.code = found.code
@@ -74,11 +76,17 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         now.slot = found.slot
         if now is before and now.conversion is not None and seen and seen[1] != conversion.terms(found):
             await conversion.fail(session, now, conversion.CHANGED, learned.now_ms)
-        used = bool(found.flags & messages.SPENT) and _holds(found, now)
-        if used:
+        left = uses_left(found.flags)
+        # Who writes a slot gives an operation id of his own; a use at the keypad keeps it.
+        same_writing = found.maker == learned.maker or found.op_id == op_id_before
+        if left == 0 and _holds(found, now):
+            now.uses_left = 0
             now.used_at_ms = now.used_at_ms or learned.now_ms
-        elif was_ours and now is before and found.maker != learned.maker:
+        elif was_ours and now is before and not same_writing:
             await external.changed(session, now, mirror, learned.now_ms)
+        elif same_writing and left is not None and now.uses_left is not None:
+            # Of what is still to be written one use is left at least: it was asked for after the last one.
+            now.uses_left = min(now.uses_left, max(left, 1))
         await settle(session, now, mirror, learned.now_ms)
     await session.flush()
 
@@ -108,7 +116,7 @@ async def _code_of(
             return before
     if before is not None and not before.managed and before.code == found.code:
         before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
-        before.one_time = bool(found.flags & messages.SINGLE_USE)
+        before.uses_left = uses_left(found.flags)
         return before
     assert device.table_epoch is not None
     code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
@@ -137,7 +145,7 @@ def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, no
         code=found.code,
         starts_at_s=found.from_s,
         ends_at_s=found.until_s,
-        one_time=bool(found.flags & messages.SINGLE_USE),
+        uses_left=uses_left(found.flags),
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         state="active",

@@ -4,7 +4,6 @@ Where that is allowed, the object follows the keypad. Where it is not, the code 
 does not last, the hub stops and asks a person: two hosts that each set their own right would wear out the flash.
 """
 
-from doorpad_link.messages import SINGLE_USE
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +15,7 @@ from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
 from doorpad.sync.telling import of_version, tell, tell_of_device
 from doorpad.sync.timing import Timing
+from doorpad.uses import uses_left
 
 MODIFIED = "code_modified_external_to_seam"
 THIRD_PARTY = "third_party_integration_detected"
@@ -44,7 +44,8 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     await tell(session, code, "access_code.modified_external_to_seam", at, now_ms, made_by=slot.maker)
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
-        code.one_time = bool(slot.flags & SINGLE_USE)
+        code.uses_left = uses_left(slot.flags)
+        code.used_at_ms = now_ms if code.uses_left == 0 else None
     await _mark(session, code, now_ms, "modified", slot.maker)
 
 

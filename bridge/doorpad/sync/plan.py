@@ -29,7 +29,7 @@ class Write:
     code: str = field(repr=False)
     from_s: int | None
     until_s: int | None
-    one_time: bool = False
+    uses_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _write(code: AccessCode, slot: int, if_version: int) -> Write:
         code.code,
         code.starts_at_s,
         code.ends_at_s,
-        one_time=bool(code.one_time),
+        uses_left=code.uses_left,
     )
 
 

@@ -8,7 +8,7 @@ are read, which is as many as one step can write; and what could stand in the wa
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from doorpad_link.messages import ENABLED, SINGLE_USE
+from doorpad_link.messages import COUNTED, ENABLED, ONE_MORE_USE
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from doorpad.store.schema import REMOVING, WAITING, AccessCode, CodeError, Slot, begins_s
 from doorpad.store.status import wanted
 from doorpad.sync.plan import DUPLICATE, NO_SPACE
+from doorpad.uses import COUNT_FLAGS
 
 Pair = tuple[AccessCode, Slot | None]
 
@@ -49,7 +50,9 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         Slot.from_s.is_not_distinct_from(AccessCode.starts_at_s),
         Slot.until_s.is_not_distinct_from(AccessCode.ends_at_s),
         Slot.flags.op("&")(ENABLED) == ENABLED,
-        (Slot.flags.op("&")(SINGLE_USE) == SINGLE_USE) == AccessCode.one_time,
+        # As `as_flags` has it, but for a code that has no use left: that one is not in time.
+        Slot.flags.op("&")(COUNT_FLAGS)
+        == func.coalesce((AccessCode.uses_left - 1) * ONE_MORE_USE + COUNTED, 0),
     )
     told = or_(
         AccessCode.announced == "set",

@@ -4,12 +4,13 @@ import hashlib
 import struct
 import sys
 
+from doorpad_fw.version import FORMAT
 from doorpad_link import messages
 
 MPY = sys.implementation._mpy & 0xFF
 
 
-def manifest(files, version="9.9.9", oldest=1, newest=1, mpy=MPY, magic=b"dpM1"):
+def manifest(files, version="9.9.9", oldest=FORMAT, newest=FORMAT, mpy=MPY, magic=b"dpM1"):
     """`files`: [(path, bytes), ...]. Put together by hand from protocol/README.md, section 6."""
     text = version.encode()
     packed = magic + struct.pack("<HBBH", mpy, oldest, newest, len(files)) + text + bytes(22 - len(text))

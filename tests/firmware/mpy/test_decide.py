@@ -1,6 +1,6 @@
 """The decision, as a table: every reason, and both edges of the window."""
 
-from doorpad_fw.decide import decide
+from doorpad_fw.decide import after_use, decide
 from doorpad_fw.slots import NO_CODE, Slot
 from doorpad_link import messages
 from doorpad_link.messages import ENABLED, MANAGED, TIME_BOUND
@@ -20,9 +20,10 @@ ONGOING = _slot(ENABLED)
 BOUND = _slot(ENABLED | TIME_BOUND)
 OFF = _slot(MANAGED)
 OFF_AND_BOUND = _slot(TIME_BOUND)
-ONCE = _slot(ENABLED | messages.SINGLE_USE)
-USED = _slot(ENABLED | messages.SINGLE_USE | messages.SPENT)
-USED_AND_BOUND = _slot(ENABLED | TIME_BOUND | messages.SINGLE_USE | messages.SPENT)
+ONCE = _slot(ENABLED | messages.COUNTED)
+OFTEN = _slot(ENABLED | messages.COUNTED | 2 * messages.ONE_MORE_USE)
+USED = _slot(ENABLED | messages.COUNTED | messages.SPENT)
+USED_AND_BOUND = _slot(ENABLED | TIME_BOUND | messages.COUNTED | messages.SPENT)
 HELP = _slot(ENABLED | messages.DURESS)
 
 # (situation, slot, now_s, clock trusted, shut, what the decision must be)
@@ -50,6 +51,8 @@ TABLE = (
     ("spent, no clock", USED_AND_BOUND, 0, False, False, messages.USED_UP),
     ("spent, ended", USED_AND_BOUND, UNTIL_S, True, False, messages.USED_UP),
     ("single use", ONCE, FROM_S, True, False, messages.GRANTED),
+    ("more uses, shut", OFTEN, FROM_S, True, True, messages.LOCKED_OUT),
+    ("more uses", OFTEN, FROM_S, True, False, messages.GRANTED),
     ("duress", HELP, FROM_S, True, False, messages.GRANTED),
     ("long after", BOUND, UNTIL_S + 10**8, True, False, messages.TOO_LATE),
 )
@@ -68,3 +71,13 @@ def test_an_empty_window_never_opens():
     slot = Slot(7, 1, ENABLED | TIME_BOUND, FROM_S, FROM_S, 1, bytes(8), NO_CODE, b"1234")
     reasons = [decide(slot, now_s, True, False) for now_s in (FROM_S - 1, FROM_S, FROM_S + 1)]
     equal(reasons, [messages.TOO_EARLY, messages.TOO_LATE, messages.TOO_LATE])
+
+
+def test_counted_code_opens_as_often_as_it_says():
+    for more in (0, 1, 2, 255):
+        slot = _slot(ENABLED | messages.COUNTED | more * messages.ONE_MORE_USE)
+        opened = 0
+        while decide(slot, FROM_S, True, False) == messages.GRANTED:
+            slot.flags = after_use(slot.flags)
+            opened += 1
+        equal((opened, slot.flags), (more + 1, ENABLED | messages.COUNTED | messages.SPENT), more)

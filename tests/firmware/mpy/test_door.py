@@ -7,8 +7,7 @@ from doorpad_fw import health, pins
 from doorpad_link import messages
 
 from cases import cases, equal
-from journal_entries import entries_after
-from keypad_parts import MASTER, Keypad, put_body
+from keypad_parts import MASTER, Keypad
 from ram_flash import PowerCut
 
 HEAP = "600K"
@@ -200,90 +199,6 @@ def test_worn_out_flash_does_not_keep_the_door_shut():
             keypad.flash.stuck[address] = 0xFF
         keypad.enter("4711#")
         equal(keypad.entries(), [])
-
-    _with_loop(play)
-    equal(_strike, [1, 0])
-
-
-ONCE = messages.ENABLED | messages.SINGLE_USE
-
-
-def test_one_time_code_opens_once_also_across_a_restart():
-    def play():
-        keypad = Keypad()
-        keypad.add(7, b"4711", ONCE)
-        keypad.enter("4711#4711#")
-        keypad = Keypad(keypad.flash)
-        keypad.enter("4711#")
-        wanted = [(messages.EV_GRANTED, messages.GRANTED, 7)] + [
-            (messages.EV_DENIED, messages.USED_UP, 7)
-        ] * 2
-        equal(keypad.entries(), wanted)
-        # The entry names the code as it was made: that is how a hub knows it.
-        equal([entry.version for entry in entries_after(keypad.journal, 0, 1)], [1])
-        slot = keypad.slots.get(7)
-        equal((slot.flags, slot.version, slot.maker), (ONCE | messages.SPENT, 2, messages.MAKER_KEYPAD))
-        equal(keypad.journal.lockout & 7, 0, "no wrong try")
-
-    _with_loop(play)
-    equal(_strike, [1, 0])
-
-
-@cases("nothing", "half", "all")
-def test_power_cut_in_the_use_of_a_one_time_code_never_opens_twice(tear):
-    def play():
-        opened = spent = 0
-        for operation in (1, 2, 3):  # that it is spent; that the record before no longer counts; the journal
-            keypad = Keypad()
-            keypad.add(7, b"4711", ONCE)
-            keypad.flash.cut_at(operation, tear)
-            before = _strike.count(1)
-            try:
-                keypad.enter("4711#")
-                raise AssertionError("operation %d was not done" % operation)
-            except PowerCut:
-                pass
-            opened_first = _strike.count(1) - before
-            keypad.flash.power_up()
-            keypad = Keypad(keypad.flash)
-            used = keypad.slots.find(b"4711").flags & messages.SPENT
-            # The strike never moves before the use is on flash.
-            assert used or not opened_first, "operation %d: opened, and not spent" % operation
-            opened += opened_first
-            spent += bool(used)
-        equal((opened, spent), (1, 3 if tear == "all" else 2))
-
-    _with_loop(play)
-
-
-def test_one_time_code_that_flash_cannot_spend_opens_nothing():
-    def play():
-        keypad = Keypad()
-        keypad.add(7, b"4711", ONCE)
-        for place in (2, 3, 4):
-            keypad.flash.stuck[64 * place + 9] = 0xFF
-        keypad.enter("4711#")
-        equal(keypad.entries(), [(messages.EV_DENIED, messages.CANNOT_SPEND, 7)])
-        equal(_strike, [])
-        keypad.enter("4711#")
-        equal(keypad.entries()[-1], (messages.EV_GRANTED, messages.GRANTED, 7))
-
-    _with_loop(play)
-    equal(_strike, [1, 0])
-
-
-def test_put_that_comes_again_does_not_renew_a_spent_code():
-    def play():
-        keypad = Keypad()
-
-        def put():
-            return keypad.operations.serve(1, messages.OP_PUT, put_body(7, b"4711", flags=ONCE))
-
-        equal(put(), (messages.OK, [(7, messages.OK, 1)]))
-        keypad.enter("4711#")
-        equal(put(), (messages.OK, [(7, messages.ALREADY, 2)]))
-        keypad.enter("4711#")
-        equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.USED_UP))
 
     _with_loop(play)
     equal(_strike, [1, 0])

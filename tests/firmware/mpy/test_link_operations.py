@@ -91,8 +91,11 @@ INVALID_PUTS = (
     ("PIN with a letter", 7, b"12a4", MANAGED, None, None),
     ("flag of the keypad", 7, b"4711", MANAGED | 16, None, None),
     ("a window's flag, and no window", 7, b"4711", BOUND, None, None),
-    ("a mark of the keypad", 7, b"4711", MANAGED | messages.SINGLE_USE | messages.SPENT, None, None),
+    ("a mark of the keypad", 7, b"4711", MANAGED | messages.COUNTED | messages.SPENT, None, None),
     ("unknown flag", 7, b"4711", MANAGED | 128, None, None),
+    ("a flag beyond all", 7, b"4711", MANAGED | messages.COUNTED | 1 << 16, None, None),
+    ("less than no flag", 7, b"4711", -1, None, None),
+    ("further uses of what is not counted", 7, b"4711", MANAGED | messages.ONE_MORE_USE, None, None),
     ("end before start", 7, b"4711", MANAGED, NOW_UNIX, NOW_UNIX - 1),
     ("start before 2000", 7, b"4711", MANAGED, 0, NOW_UNIX),
 )
@@ -191,6 +194,19 @@ def test_adopting_makes_a_code_of_the_keypad_ours_and_keeps_its_pin():
     flags = messages.ENABLED | messages.FROM_KEYPAD | messages.MANAGED
     equal(_since(keypad), [[3, 2, flags, b"4711", None, None, b"op-id--1", CODE_ID, HOST]])
     equal(_ask(keypad, messages.OP_ADOPT, body), (messages.OK, [3, messages.ALREADY, 2]))
+
+
+def test_count_comes_back_as_it_was_given_and_stays_when_the_code_is_adopted():
+    keypad = Keypad()
+    most = MANAGED | messages.COUNTED | messages.MORE_USES
+    equal(_put(keypad, 7, b"4711", flags=most), [messages.OK, 1])
+    equal(_since(keypad), [[7, 1, most, b"4711", None, None, b"op-id--1", CODE_ID, HOST]])
+    for flags in (messages.COUNTED | 4 * messages.ONE_MORE_USE, messages.COUNTED | messages.SPENT):
+        keypad = Keypad()
+        flags |= messages.ENABLED | messages.FROM_KEYPAD
+        keypad.add(3, b"4711", flags)
+        equal(_ask(keypad, messages.OP_ADOPT, [1, 3, b"op-id--1", CODE_ID])[0], messages.OK)
+        equal(_since(keypad)[0][2], flags | messages.MANAGED)
 
 
 def test_adopting_at_another_version_or_nothing_changes_nothing():

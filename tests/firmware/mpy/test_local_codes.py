@@ -149,9 +149,7 @@ def test_code_that_is_given_another_pin_keeps_its_days_and_that_it_opens_once():
         _at(keypad, NOON)
         keypad.enter(BEGIN + "8#2#5555#3#5555#6666#*")
         slot = keypad.slots.find(b"6666")
-        equal(
-            (slot.until_s - slot.from_s, slot.flags & messages.SINGLE_USE), (2 * DAY_S, messages.SINGLE_USE)
-        )
+        equal((slot.until_s - slot.from_s, slot.flags & messages.COUNTED), (2 * DAY_S, messages.COUNTED))
         equal(_decision(keypad, "6666"), (messages.EV_GRANTED, messages.GRANTED))
         equal(_decision(keypad, "6666"), (messages.EV_DENIED, messages.USED_UP))
         time.freeze(None)

@@ -16,7 +16,7 @@ HEAP = "400K"
 NOW_UNIX = 1_800_000_000
 NOW_S = NOW_UNIX - 946_684_800
 BOUND = messages.ENABLED | messages.TIME_BOUND
-ONCE = messages.ENABLED | messages.SINGLE_USE
+ONCE = messages.ENABLED | messages.COUNTED
 LOCKOUT_MS = 30_000
 
 _seen = []

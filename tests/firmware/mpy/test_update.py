@@ -10,6 +10,7 @@ import sys
 import machine
 import selector
 from doorpad_fw import trial, update, update_room
+from doorpad_fw.version import FORMAT
 from doorpad_link import messages
 
 import application
@@ -148,7 +149,7 @@ def test_restart_follows_the_switch_and_waits_for_whoever_is_at_the_keypad():
 def test_state_tells_what_runs_and_what_it_can_use():
     def play():
         _Keypad()
-        equal(update_room.state()[:5], ["0.1.0", None, False, 1, 6])
+        equal(update_room.state()[:5], ["0.1.0", None, False, 2, 6])
         with open("a/manifest", "wb") as file:
             file.write(PACKED)
         selector.put_on_trial("a")
@@ -233,8 +234,14 @@ def test_nothing_is_taken_and_nothing_switched_while_somebody_is_at_the_keypad()
 # (fields of the manifest that differ, status of its check)
 REFUSED = (
     ({"mpy": application.MPY + 1}, messages.UNSUPPORTED),
-    ({"oldest": 2, "newest": 2}, messages.UNSUPPORTED),  # it cannot read what is stored here
-    ({"oldest": 0, "newest": 0}, messages.UNSUPPORTED),  # it is older than what is stored here
+    (
+        {"oldest": FORMAT + 1, "newest": FORMAT + 1},
+        messages.UNSUPPORTED,
+    ),  # it cannot read what is stored here
+    (
+        {"oldest": FORMAT - 1, "newest": FORMAT - 1},
+        messages.UNSUPPORTED,
+    ),  # it is older than what is stored here
     ({"magic": b"dpM2"}, messages.INVALID),
 )
 
@@ -258,7 +265,7 @@ def test_application_that_could_not_run_here_is_refused_by_its_manifest(case):
 def test_application_that_reads_older_forms_is_taken():
     def play():
         keypad = _Keypad()
-        packed = application.manifest(FILES, oldest=1, newest=2)
+        packed = application.manifest(FILES, oldest=1, newest=FORMAT + 1)
         application.bring(keypad.update, FILES, packed)
         equal(keypad.serve(messages.OP_UPDATE_SWITCH), (OK, None))
 
