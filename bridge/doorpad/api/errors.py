@@ -129,5 +129,22 @@ def no_method() -> ApiError:
     return ApiError(405, "method_not_allowed", "this path does not answer to this method")
 
 
+def no_http() -> ApiError:
+    return invalid_request("this is not a request of HTTP/1.1")
+
+
+def head_too_large(bytes_max: int, headers_max: int) -> ApiError:
+    return ApiError(
+        431,
+        "request_header_fields_too_large",
+        f"the request line and headers are more than {bytes_max >> 10} KiB or {headers_max} headers; "
+        "parameters can be sent as a JSON body, too",
+    )
+
+
+def too_slow() -> ApiError:
+    return ApiError(408, "request_timeout", "the request did not come whole in time")
+
+
 def too_large() -> ApiError:
     return ApiError(413, "payload_too_large", "the body is larger than 1 MiB")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import uvicorn
 
+from doorpad.api.connections import IDLE_S, Connection
 from doorpad.api.gate import Receive, Scope, Send
 from doorpad.errors import DoorpadError, NextStep
 
@@ -50,9 +51,19 @@ class _Uvicorn(uvicorn.Server):
         """Until it shall stop. Uvicorn's own looks ten times a second whether it shall."""
         while not self.stopping.is_set():
             await self.on_tick(0)
+            self.look(asyncio.get_running_loop().time())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DATE_S):
                     await self.stopping.wait()
+
+    @property
+    def connections(self) -> list[Connection]:
+        return [it for it in self.server_state.connections if isinstance(it, Connection)]
+
+    def look(self, now_s: float) -> None:
+        """End the connections whose clients keep them waiting."""
+        for connection in self.connections:
+            connection.look(now_s)
 
 
 class Server:
@@ -74,6 +85,8 @@ class Server:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 asgi,
+                http=Connection,
+                timeout_keep_alive=IDLE_S,
                 access_log=False,
                 log_config=None,
                 lifespan="off",
@@ -94,6 +107,15 @@ class Server:
         """Returns when requests are answered."""
         self._serving = asyncio.create_task(self._uvicorn.serve([self._socket]), name="doorpad-api")
         await self._uvicorn.listening.wait()
+
+    def look(self, now_s: float) -> None:
+        """Look after the connections at this time of the loop; once a second it does so by itself."""
+        self._uvicorn.look(now_s)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those that are open."""
+        return self._uvicorn.connections
 
     async def stop(self) -> None:
         """Finish the requests under way, for at most 5 s, and close the socket."""
