@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,13 +16,15 @@ from api_world import World, check_refused
 from doorpad.api.events import event_object
 from doorpad.api.keys import ApiKeys
 from doorpad.api.server import Server
+from doorpad.events import delivery
 from doorpad.events.delivery import Deliverer
 from doorpad.events.log import record
 from doorpad.events.posting import Poster
 from doorpad.events.signing import signed_headers
 from doorpad.store.schema import Delivery
+from doorpad.store.sqlite import Dialect
 from seam import AsyncSeam, SeamWebhook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 WEEK_MS = 7 * 86_400_000
@@ -273,6 +276,15 @@ async def test_dead_receiver_blocks_nobody_else(
         assert {it["event_id"] for it in await receiver.events(12)} == logged
         await dead.events(4)  # no more than these are under way to one receiver
         assert dead.got.empty()
+
+
+async def test_outbox_that_a_dead_receiver_fills_is_not_read_from_end_to_end(world: World) -> None:
+    """What it costs is not known to a test, but how SQLite goes about it is."""
+    async with world.database.read() as session:
+        plan = await session.execute(text(f"EXPLAIN QUERY PLAN {delivery._HEADS.compile(dialect=Dialect())}"))
+        steps = [step for *_, step in plan]
+    assert "SEARCH d USING COVERING INDEX ix_deliveries_webhook_id_device_id_seq" in "\n".join(steps)
+    assert not [step for step in steps if re.match("SCAN (d|deliveries|events)\\b", step)]
 
 
 async def test_outbox_outlives_the_process(

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, String, bindparam, delete, select, text, update
 
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Post
@@ -32,14 +32,35 @@ log = logging.getLogger(__name__)
 
 # Made once: each event wakes the deliverer, and to put these together takes longer than to ask them.
 _ANY = Statement(select(Delivery.seq).limit(1))
+
+
+# The first event of each queue. The queues are walked from device to device by their index: a receiver that is down
+# has all that happened in a week in the outbox, and nobody else may wait while that is read. The last queue of each
+# webhook is that of no device.
 _FIRST = (
-    select(func.min(Delivery.seq).label("seq"), Delivery.webhook_id)
-    .group_by(Delivery.webhook_id, Delivery.device_id)
-    .subquery()
+    text("""
+        WITH RECURSIVE queues (webhook_id, device_id) AS (
+            SELECT w.webhook_id, (SELECT min(d.device_id) FROM deliveries d WHERE d.webhook_id = w.webhook_id)
+            FROM webhooks w
+            UNION ALL
+            SELECT q.webhook_id, (
+                SELECT min(d.device_id) FROM deliveries d
+                WHERE d.webhook_id = q.webhook_id AND d.device_id > q.device_id
+            )
+            FROM queues q WHERE q.device_id IS NOT NULL
+        )
+        SELECT q.webhook_id, (
+            SELECT min(d.seq) FROM deliveries d WHERE d.webhook_id = q.webhook_id AND d.device_id IS q.device_id
+        ) AS seq
+        FROM queues q
+    """)
+    .columns(webhook_id=String, seq=BigInteger)
+    .subquery("first")
 )
 _HEADS = (
     select(Delivery, Event, Webhook)
-    .join(_FIRST, (_FIRST.c.seq == Delivery.seq) & (_FIRST.c.webhook_id == Delivery.webhook_id))
+    .select_from(_FIRST)
+    .join(Delivery, (Delivery.webhook_id == _FIRST.c.webhook_id) & (Delivery.seq == _FIRST.c.seq))
     .join(Event, Event.seq == Delivery.seq)
     .join(Webhook, Webhook.webhook_id == Delivery.webhook_id)
     .order_by(Delivery.next_at_ms, Delivery.seq)
@@ -119,10 +140,13 @@ class Deliverer:
             if _ANY.run(session, {}).fetchone() is None:
                 return None
         hub = await self._database.hub()
-        await self._drop_old(now_ms)
         next_ms: int | None = None
         busy = set(self._under_way)  # what ends while the heads are read may still be among them
-        for due, at_ms in await self._heads():
+        heads = await self._heads()
+        if any(due.event.created_at_ms <= now_ms - KEPT_MS for due, _ in heads):
+            await self._drop_old(now_ms)
+            heads = await self._heads()
+        for due, at_ms in heads:
             if due.queue in busy:
                 continue
             if at_ms > now_ms:
@@ -191,9 +215,7 @@ class Deliverer:
                 )
 
     async def _drop_old(self, now_ms: int) -> None:
-        until = {"until_ms": now_ms - KEPT_MS}
-        async with self._database.read() as session:
-            if await session.scalar(_OLD.limit(1), until) is None:
-                return
         async with self._database.write() as session:
-            await session.execute(delete(Delivery).where(Delivery.seq.in_(_OLD)), until)
+            await session.execute(
+                delete(Delivery).where(Delivery.seq.in_(_OLD)), {"until_ms": now_ms - KEPT_MS}
+            )

@@ -293,6 +293,7 @@ class Delivery(Base):
     """The outbox: an event that a webhook has not acknowledged yet. Acknowledged ones are deleted."""
 
     __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "webhook_id", "device_id", "seq"),)
 
     webhook_id: Mapped[str] = mapped_column(_UUID, ForeignKey("webhooks.webhook_id"), primary_key=True)
     seq: Mapped[int] = mapped_column(
