@@ -100,6 +100,28 @@ async def test_put_that_is_sent_again_makes_the_codes_once(
     assert later["access_codes"][0]["access_code_id"] != first["access_codes"][0]["access_code_id"]
 
 
+async def test_put_whose_codes_are_gone_makes_new_ones(seam: AsyncSeam, doors: list[str]) -> None:
+    first = await seam.access_codes.create_multiple(device_ids=doors, name="Ann")
+    again = await seam.access_codes.create_multiple(device_ids=doors, name="Ann")
+    assert [it.access_code_id for it in again] == [it.access_code_id for it in first]
+    await seam.access_codes.delete(access_code_id=first[1].access_code_id)
+    other = await seam.access_codes.create_multiple(device_ids=doors, name="Ann")
+    assert not {it.access_code_id for it in other} & {it.access_code_id for it in first}
+
+
+async def test_put_that_sets_a_value_sets_it_each_time(
+    http: httpx.AsyncClient, seam: AsyncSeam, doors: list[str]
+) -> None:
+    """The same PUT within a minute is no repetition if another value was set in between."""
+    id_ = (await seam.access_codes.create(device_id=doors[0])).access_code_id
+    webhook = await seam.webhooks.create(url="https://example.org/")
+    for name, kind in [("Ann", "device.connected"), ("Bob", "device.removed"), ("Ann", "device.connected")]:
+        await http.put("/access_codes/update", json={"access_code_id": id_, "name": name})
+        assert (await seam.access_codes.get(access_code_id=id_)).name == name
+        await seam.webhooks.update(webhook_id=webhook.webhook_id, event_types=[kind])
+        assert (await seam.webhooks.get(webhook_id=webhook.webhook_id)).event_types == [kind]
+
+
 async def test_refused_put_is_tried_anew(
     world: World, http: httpx.AsyncClient, seam: AsyncSeam, doors: list[str]
 ) -> None:

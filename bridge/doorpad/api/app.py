@@ -120,10 +120,13 @@ def _answer(
             reply["pagination"] = pagination.with_url(asked.base_url + operation.path, params)
         return reply
 
+    async def holds(reply: Mapping[str, Any]) -> bool:
+        return operation.holds is None or await operation.holds(service, reply)
+
     async def answer(asked: Asked) -> bytes:
         if asked.verb in operation.once:
             said = b"\0".join((operation.path.encode(), asked.query, asked.body))
-            return msgspec.json.encode(await repeats.once(said, lambda: run(asked)))
+            return msgspec.json.encode(await repeats.once(said, lambda: run(asked), holds))
         return _body(asked, await run(asked))
 
     async def answer_from_kept(asked: Asked) -> bytes:

@@ -1,11 +1,11 @@
 """/access_codes create_multiple and update_multiple: one code for several doors."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
@@ -16,7 +16,7 @@ from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin, lengths
 from doorpad.api.service import CHANGE, AnyOperation, Operation, Reply, Service, Verb, device_or_404
 from doorpad.store.schema import AccessCode, Device
-from doorpad.store.statements import Query
+from doorpad.store.statements import Query, seen
 
 _CREATE_ONCE: tuple[Verb, ...] = ("PUT", "POST")
 
@@ -85,6 +85,14 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
     return reply
 
 
+async def _all_there(service: Service, reply: Reply) -> bool:
+    """Whether the codes of an earlier answer are all still wanted on their doors."""
+    made = {it.access_code_id for it in cast(list[AccessCodeObject], reply["access_codes"])}
+    async with service.database.read() as session:
+        codes = seen(session, AccessCode, select(AccessCode).where(AccessCode.access_code_id.in_(made)))
+    return len([it for it in codes if it.managed and it.state == "active"]) == len(made)
+
+
 async def _pins(
     session: AsyncSession,
     devices: list[Device],
@@ -149,6 +157,8 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _create_multiple,
         "Make one code for several doors: all of them, or none.",
         {"access_codes": list[AccessCodeObject]},
+        once=("PUT",),
+        holds=_all_there,
     ),
     Operation(
         "/access_codes/update_multiple",

@@ -1,6 +1,7 @@
 """Requests that are sent again: the SDKs send a PUT up to three times when its answer is lost.
 
-The first one's answer is given again for a minute. Where the first is still under way, the second waits for it.
+The first one's answer is given again for a minute, as long as it holds: the same request is a new one when what the
+first made is gone. Where the first is still under way, the second waits for it.
 """
 
 import asyncio
@@ -18,9 +19,18 @@ class Repeats:
         self._now_ms = now_ms
         self._kept: dict[bytes, tuple[int, asyncio.Task[Answer]]] = {}  # oldest first
 
-    async def once(self, request: bytes, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer to this request, made now or within the last minute. A refusal is not kept."""
+    async def once(
+        self,
+        request: bytes,
+        answer: Callable[[], Awaitable[Answer]],
+        holds: Callable[[Answer], Awaitable[bool]],
+    ) -> Answer:
+        """The answer to this request, made now or, if it still holds, within the last minute. No refusal is kept."""
         self._forget_old()
+        kept = self._kept.get(request)
+        holding = kept is None or not kept[1].done() or await holds(kept[1].result())
+        if not holding and self._kept.get(request) is kept:  # another repetition may have been faster
+            del self._kept[request]
         if request not in self._kept:
             task = asyncio.ensure_future(_task(answer))
             self._kept[request] = (self._now_ms(), task)
