@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 from api_world import HUB, NOW_MS, NOW_S, World, check_refused
-from doorpad.api.pins import is_weak
+from doorpad.store.pins import is_weak
 from doorpad.store.schema import CodeError, Event
 from seam import NULL, AsyncSeam, SeamHttpApiError, SeamHttpInvalidInputError, SeamHttpUnauthorizedError
 from sqlalchemy import select

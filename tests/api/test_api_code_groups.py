@@ -5,9 +5,9 @@ import asyncio
 import httpx
 import pytest
 from api_world import NOW_S, World, check_refused
-from doorpad.api.pins import is_weak
 from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
+from doorpad.store.pins import is_weak
 from seam import NULL, AsyncSeam, SeamHttpApiError, SeamHttpInvalidInputError
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

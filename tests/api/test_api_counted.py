@@ -33,6 +33,7 @@ async def planned(world: World, device_id: str) -> list[Write]:
             capacity=CAPACITY,
             slot_max=4096,
             now_s=NOW_S,
+            ahead_s=3_600,
         )
     assert all(isinstance(action, Write) for action in todo.actions)
     return [action for action in todo.actions if isinstance(action, Write)]

@@ -24,7 +24,6 @@ CASES = [
 
 # Paths whose work these keypads cannot do; `locks.calls_work_as_the_device_says_it_can` sees them refused.
 REFUSED = {
-    "/access_codes/pull_backup_access_code",
     "/locks/simulate/manual_lock_via_keypad",
     # Of what is in use; `hub.hub_and_its_keypads_are_not_deleted`.
     "/connected_accounts/delete",

@@ -40,6 +40,7 @@ set_failed_s = 2.5
 remove_slow_s = 0.5
 remove_failed_s = 1.0
 flaky_s = 20.0
+backup_short_s = 0.5
 """
 FLAGS = {
     "access_code": {"is_access_code_error": True},
@@ -733,6 +734,59 @@ def unplugged_removal(profile: ProfileName) -> Scenario:
     return scenario
 
 
+def stay() -> dict[str, str]:
+    """The window of a code that has begun and ends in an hour, on a device that shall keep spare ones."""
+    now = datetime.now(UTC)
+    return {
+        "starts_at": (now - timedelta(minutes=1)).isoformat(),
+        "ends_at": (now + timedelta(hours=1)).isoformat(),
+    }
+
+
+def keep_no_spares(door: Door) -> None:
+    """The pool of a device ends with its management."""
+    door.ask("/devices/update", device_id=door.device_id, is_managed=False)
+    door.ask("/devices/unmanaged/update", device_id=door.device_id, is_managed=True)
+
+
+def no_spare_code_yet(row: Row) -> None:
+    door = row.door("lockly")
+    with door.unplugged():
+        id_ = door.code(use_backup_access_code_pool=True, **stay())
+        row.appears(door.of_device)
+        row.appears(lambda: door.of_code(id_))  # inherited
+    row.goes(door.of_device)
+    row.goes(lambda: door.of_code(id_))
+    door.delete(id_)
+    keep_no_spares(door)
+
+
+def room_for_one_spare_code(row: Row) -> None:
+    door = row.door("salto_ks")
+    held = [door.set_code(**stay()) for _ in range(PROFILES["salto_ks"].slots - 2)]
+    id_ = door.set_code(use_backup_access_code_pool=True, **stay())
+    row.appears(door.of_device)
+    door.delete(held.pop())
+    door.delete(held.pop())
+    row.goes(door.of_device)
+    for it in (*held, id_):
+        door.delete(it)
+    keep_no_spares(door)
+
+
+def three_pulled(row: Row) -> None:
+    door = row.door("generic")
+    ids = [door.set_code(use_backup_access_code_pool=True, **stay()) for _ in range(3)]
+    for id_ in ids:
+        row.until(lambda id_=id_: door.of_code(id_)["is_backup_access_code_available"], bool)
+        door.ask("/access_codes/pull_backup_access_code", access_code_id=id_)
+    row.appears(door.of_device)
+    for id_ in ids:
+        door.delete(id_)  # with what was pulled for it
+    row.goes(door.of_device)
+    keep_no_spares(door)
+
+
 SCENARIOS: dict[tuple[str, bool], Scenario] = {
     ("failed_to_set_on_device", False): refused_by_flash("generic", 1),
     ("failed_to_remove_from_device", False): unplugged_removal("generic"),
@@ -786,15 +840,15 @@ SCENARIOS: dict[tuple[str, bool], Scenario] = {
     ("management_transferred", True): taken_over_by_another_hub,
     ("schlage_detected_duplicate", True): pin_of_the_master("schlage"),
     ("schlage_creation_outage", True): refused_by_flash("schlage", 1),
+    ("empty_backup_access_code_pool", False): no_spare_code_yet,
+    ("partial_backup_access_code_pool", True): room_for_one_spare_code,
+    ("many_active_backup_codes", True): three_pulled,
 }
 
 # Nothing is known to raise these in here yet.
 WITHOUT_CAUSE = {
-    ("empty_backup_access_code_pool", False),
     ("auxiliary_heat_running", False),
     ("igloo_algopin_must_be_used_within_24_hours", True),
-    ("partial_backup_access_code_pool", True),
-    ("many_active_backup_codes", True),
     ("power_saving_mode", True),
     ("scheduled_maintenance_window", True),
 }

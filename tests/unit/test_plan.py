@@ -62,6 +62,7 @@ def _plan(
         capacity=capacity,
         slot_max=4096,
         now_s=NOW_S,
+        ahead_s=HOUR_S,
         paused=paused or set(),
     )
 
@@ -301,6 +302,36 @@ def test_slot_that_is_being_cleared_anyway_is_waited_for():
     assert _plan([due], orphans=[gone], capacity=1) == Plan([Clear(2, 1)], {}), "there is space in a moment"
 
 
+def _spare(code_id: str, pin: str) -> AccessCode:
+    """A spare code in the middle of its lease."""
+    return _code(code_id, pin, starts_in_s=-9 * HOUR_S, lasts_s=99 * HOUR_S, backup="pooled")
+
+
+def test_spare_code_gives_its_slot_to_one_that_should_be_there_by_now():
+    spare = _spare("spare", "1111")
+    for needs in (_code("x", "2222"), _code("x", "2222", starts_in_s=HOUR_S - 1)):
+        assert _plan([spare, needs], {"spare": _slot(3, spare)}, capacity=1) == Plan([Clear(3, 1)], {})
+        assert _plan([spare, needs], capacity=1) == Plan([_write(needs, 1)], {}), "no problem of a spare one"
+
+
+def test_spare_code_has_precedence_over_one_that_begins_later():
+    spare, later = _spare("spare", "1111"), _code("later", "2222", starts_in_s=HOUR_S + 1)
+    assert _plan([spare, later], {"spare": _slot(3, spare)}, capacity=1) == Plan([], {})
+    assert _plan([spare, later], {"later": _slot(3, later)}, capacity=1) == Plan([Clear(3, 1)], {})
+
+
+def test_booking_that_begins_last_gives_way_before_a_spare_code():
+    spare, due = _spare("spare", "1111"), _code("due", "3333")
+    later = _code("later", "2222", starts_in_s=2 * HOUR_S)
+    held = {"spare": _slot(1, spare), "later": _slot(2, later)}
+    assert _plan([spare, later, due], held, capacity=2) == Plan([Clear(2, 1)], {})
+
+
+def test_spare_code_gives_way_to_one_with_its_pin():
+    spare, due = _spare("spare", "1111"), _code("due", "1111")
+    assert _plan([spare, due], {"spare": _slot(1, spare)}) == Plan([Clear(1, 1)], {})
+
+
 def test_paused_code_is_not_written_and_has_no_new_problem():
     code = _code("a", "1111")
     assert _plan([code], paused={"a"}) == Plan([], {})
@@ -358,9 +389,11 @@ def test_random_hub_comes_to_rest_with_every_due_code_or_a_reason(seed):
     }
     keypad = _Keypad(capacity, unmanaged)
     codes: dict[str, AccessCode] = {code.access_code_id: code for code in unmanaged.values()}
+    for n in range(rng.randrange(4)):
+        codes[f"spare{n}"] = _spare(f"spare{n}", f"{rng.randrange(12, 15)}")
     orphaned: set[str] = set()
     for change in range(30):
-        managed = [code for code in codes.values() if code.managed]
+        managed = [code for code in codes.values() if code.managed and code.backup is None]
         if managed and rng.random() < 0.3:
             code = rng.choice(managed)
             if rng.random() < 0.5:
@@ -386,6 +419,7 @@ def test_random_hub_comes_to_rest_with_every_due_code_or_a_reason(seed):
                 capacity=capacity,
                 slot_max=4096,
                 now_s=NOW_S,
+                ahead_s=HOUR_S,
             )
             if not todo.actions:
                 break
@@ -401,7 +435,7 @@ def _check_rest(
     on_keypad = {code.access_code_id: slot.code for code, slot in keypad.slots.values()}
     assert {f"u{number}" for number in unmanaged} <= on_keypad.keys(), "a code that is not ours is gone"
     for code in codes.values():
-        if not code.managed:
+        if not code.managed or code.backup is not None:
             continue
         ended = code.ends_at_s is not None and code.ends_at_s <= NOW_S
         due = not ended and (code.starts_at_s is None or code.starts_at_s <= NOW_S)
@@ -412,7 +446,11 @@ def _check_rest(
             assert placed != (code.access_code_id in todo.problems), code.access_code_id
     for code_id, problem in todo.problems.items():
         if problem.error_code == NO_SPACE:
-            waiting = [c for c in codes.values() if c.starts_at_s is not None and c.starts_at_s > NOW_S]
+            waiting = [
+                c
+                for c in codes.values()
+                if c.backup is not None or (c.starts_at_s is not None and c.starts_at_s > NOW_S)
+            ]
             assert not any(c.access_code_id in on_keypad for c in waiting), (
                 f"{code_id} has no space, and it waits"
             )

@@ -23,6 +23,7 @@ from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_
 from doorpad.api.errors import invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
+from doorpad.api.pulled import revoke
 from doorpad.api.service import (
     CREATE,
     REMOVE,
@@ -35,7 +36,7 @@ from doorpad.api.service import (
 )
 from doorpad.api.waiting import watching
 from doorpad.store.audit import audit_changed
-from doorpad.store.schema import AccessCode, ActionAttempt
+from doorpad.store.schema import POOLED, AccessCode, ActionAttempt
 from doorpad.store.statements import Query, change
 
 _CODE = Query(AccessCode, AccessCode.access_code_id == bindparam("id"))
@@ -94,6 +95,7 @@ async def _create(service: Service, params: CreateParams) -> Reply:
                 common_code_key=params.common_code_key,
                 now_ms=now_ms,
             )
+            device = seen_device_or_404(session, params.device_id)  # the pool may stand on it now
             attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", code, now_ms)
             rows = new_code_rows(session, code, device)
         service.changes.wake(code.device_id)
@@ -133,16 +135,19 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
                 code is None
                 or not code.managed
                 or code.state == "deleted"
+                or code.backup == POOLED
                 or not _is_on(code, params.device_id)
             ):
                 raise not_found("access_code", params.access_code_id)
             for_keypad = await change_code(session, code, params, now_ms)
+            await params.use_pool(session, code, now_ms)
             if for_keypad and params.attempt_for_offline_device is not None:
                 params.refuse_offline(seen_device_or_404(session, UUID(code.device_id)))
             is_done = not for_keypad and code.announced is not None
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)
-        if for_keypad:
+        if for_keypad or params.use_backup_access_code_pool:
             service.changes.wake(code.device_id)
+        if for_keypad:
             await watch.until_finished(attempt)
     return await attempt_reply(service, attempt, just_begun=for_keypad and not params.sync)
 
@@ -156,7 +161,12 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             code = _CODE.first(session, id=str(params.access_code_id))
-            if code is None or code.managed != managed or not _is_on(code, params.device_id):
+            if (
+                code is None
+                or code.managed != managed
+                or code.backup == POOLED
+                or not _is_on(code, params.device_id)
+            ):
                 raise not_found("access_code", params.access_code_id)
             if code.deleted_at_ms is not None and now_ms - code.deleted_at_ms >= _REPEATABLE_MS:
                 raise not_found("access_code", params.access_code_id)
@@ -166,6 +176,7 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
                 asked = {"state": "removing", "conversion": None, "asked_at_ms": now_ms}
                 change(session, code, **asked)
                 audit_changed(session, code, asked)
+                revoke(session, code, now_ms)
             else:
                 attempt = await session.scalar(
                     select(ActionAttempt)

@@ -13,8 +13,9 @@ from doorpad.api.code_options import CodeOptions
 from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
-from doorpad.api.pins import check_free, check_pin, generate_pin, lengths
+from doorpad.api.pins import check_free, check_pin, generate_pin
 from doorpad.api.service import CHANGE, AnyOperation, Operation, Reply, Service, Verb, device_or_404
+from doorpad.store.pins import lengths
 from doorpad.store.schema import AccessCode, Device
 from doorpad.store.statements import Query, seen
 

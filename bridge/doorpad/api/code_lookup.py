@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from doorpad.api.errors import invalid_request, not_found
 from doorpad.api.paging import Page
 from doorpad.api.service import seen_device_or_404
-from doorpad.store.schema import AccessCode
+from doorpad.store.schema import POOLED, AccessCode
 from doorpad.store.statements import Query, seen
 from doorpad.store.status import expired
 
@@ -21,6 +21,7 @@ _MANAGED = bindparam("managed", type_=Boolean)
 # As `visible`.
 _VISIBLE = (
     AccessCode.managed == _MANAGED,
+    AccessCode.backup.is_distinct_from(POOLED),
     or_(AccessCode.state == "active", and_(AccessCode.managed, AccessCode.state == "removing")),
 )
 _BY_ID = Query(AccessCode, AccessCode.access_code_id == bindparam("id"), *_VISIBLE)
@@ -32,9 +33,12 @@ _BY_PIN = Query(
 def visible(*, managed: bool) -> Select[Any]:
     """The codes of one kind that get and list show.
 
-    An unmanaged code is gone as soon as its removal is asked for: its only status is "set".
+    An unmanaged code is gone as soon as its removal is asked for: its only status is "set". A spare code is none of
+    theirs until it is given out.
     """
-    query = select(AccessCode).where(AccessCode.managed.is_(managed))
+    query = select(AccessCode).where(
+        AccessCode.managed.is_(managed), AccessCode.backup.is_distinct_from(POOLED)
+    )
     return query.where(AccessCode.state.in_(["active", "removing"] if managed else ["active"]))
 
 

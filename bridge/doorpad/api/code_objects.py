@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
 from doorpad.api.device_objects import device_errors
-from doorpad.api.pins import is_weak, lengths
 from doorpad.api.times import instant_us, iso, iso_s
 from doorpad.store import brands, makers
 from doorpad.store.catalogue import CODE_WARNINGS
+from doorpad.store.pins import is_weak, lengths
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.statements import Query, Statement
 from doorpad.store.status import Status, expired, on_keypad, status, wanted
+from doorpad.sync import backups
 from doorpad.uses import is_one_time
 
 CodeType = Literal["ongoing", "time_bound"]
@@ -45,6 +46,7 @@ _ERRORS = Query(
 _DEVICES = Query(
     Device, Device.device_id.in_(select(AccessCode.device_id).where(AccessCode.access_code_id.in_(_NAMED)))
 )
+_PULLED = Query(AccessCode, AccessCode.access_code_id.in_(_NAMED), AccessCode.state == "active")
 _LIVING = and_(AccessCode.device_id == bindparam("device_id"), AccessCode.state == "active")
 _NAMES = Statement(
     select(AccessCode.name, func.count())
@@ -88,7 +90,7 @@ class AccessCodeObject(msgspec.Struct, kw_only=True, gc=False):
     is_offline_access_code: bool = False
     is_backup: bool = False
     is_backup_access_code_available: bool = False
-    pulled_backup_access_code_id: None = None
+    pulled_backup_access_code_id: str | None = None
     common_code_key: str | None
     doorpad: dict[str, Any]
 
@@ -122,6 +124,7 @@ class CodeRows(msgspec.Struct, gc=False):
     errors: list[CodeError]
     beside: brands.Beside
     of_device: list[ErrorObject]  # what the code inherits
+    pulled: AccessCode | None = None  # the backup that was pulled for it, and is not deleted
 
 
 def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRows]:
@@ -134,6 +137,8 @@ def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRo
     devices = {device.device_id: device for device in _DEVICES.all(session, ids=ids)}
     beside = {id_: _beside(session, device) for id_, device in devices.items()}
     of_devices = {id_: device_errors(device) for id_, device in devices.items()}
+    backup_ids = [code.pulled_backup_id for code in codes if code.pulled_backup_id is not None]
+    pulled = {it.access_code_id: it for it in _PULLED.all(session, ids=backup_ids)} if backup_ids else {}
     return [
         CodeRows(
             code=code,
@@ -142,6 +147,7 @@ def code_rows(session: AsyncSession, codes: Sequence[AccessCode]) -> list[CodeRo
             errors=errors.get(code.access_code_id, []),
             beside=beside[code.device_id],
             of_device=of_devices[code.device_id],
+            pulled=pulled.get(code.pulled_backup_id or ""),
         )
         for code in codes
     ]
@@ -194,8 +200,30 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         ),
         is_external_modification_allowed=code.external_modification_allowed,
         is_one_time_use=is_one_time(code.uses_left),
+        is_backup=code.backup is not None,
+        is_backup_access_code_available=_has_backup(rows, now_s),
+        pulled_backup_access_code_id=None if rows.pulled is None else rows.pulled.access_code_id,
         common_code_key=code.common_code_key,
-        doorpad={**_on_keypad(rows), "is_weak_code": code.code is not None and is_weak(code.code)},
+        doorpad={
+            **_on_keypad(rows),
+            "is_weak_code": code.code is not None and is_weak(code.code),
+            "backup_pulled_at": None if rows.pulled is None else iso(rows.pulled.created_at_ms),
+        },
+    )
+
+
+def _has_backup(rows: CodeRows, now_s: int) -> bool:
+    """Whether a backup would be given for the code if it was asked for now."""
+    code, device = rows.code, rows.device
+    return (
+        device.backup_pool
+        and backups.EMPTY not in device.conditions
+        and rows.pulled is None
+        and code.ends_at_s is not None
+        and code.state == "active"
+        and code.uses_left is None
+        and not expired(code, now_s)
+        and backups.may_pull(device, code, now_s)
     )
 
 

@@ -3,9 +3,11 @@
 from typing import Literal
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.errors import invalid_field
-from doorpad.store.schema import Device
+from doorpad.store.schema import AccessCode, Device
+from doorpad.sync import backups
 
 MaxTimeRounding = Literal["1hour", "1day", "1h", "1d"]
 
@@ -21,6 +23,7 @@ class CodeOptions(msgspec.Struct, kw_only=True):
     # Refused when true: ignoring one would give a code that does something else than asked.
     is_offline_access_code: bool | None = None
     use_offline_access_code: bool | None = None
+    # Switches the device's pool of spare codes on, for good: for codes with a time frame only.
     use_backup_access_code_pool: bool | None = None
     # Refused when false: the keypad itself keeps to the window, and so holds the code ahead of it.
     prefer_native_scheduling: bool | None = None
@@ -34,17 +37,23 @@ class CodeOptions(msgspec.Struct, kw_only=True):
 
     def refuse_unsupported(self) -> None:
         """Raises ApiError 400 on the first field that asks for what keypads cannot do."""
-        for name in (
-            "is_offline_access_code",
-            "use_offline_access_code",
-            "use_backup_access_code_pool",
-        ):
+        for name in ("is_offline_access_code", "use_offline_access_code"):
             if getattr(self, name):
                 raise invalid_field(name, "is not supported by this device")
         if self.prefer_native_scheduling is False:
             raise invalid_field(
                 "prefer_native_scheduling", "must be true: the keypad itself keeps to the time frame"
             )
+
+    async def use_pool(self, session: AsyncSession, code: AccessCode, now_ms: int) -> None:
+        """Keep spare codes on the code's device, if that is asked for. Raises ApiError 400 for an ongoing code."""
+        if self.use_backup_access_code_pool:
+            if code.ends_at_s is None:
+                raise invalid_field(
+                    "use_backup_access_code_pool",
+                    "needs starts_at and ends_at: an ongoing code has no backup",
+                )
+            await backups.switch_on(session, code.device_id, now_ms)
 
     def refuse_offline(self, device: Device) -> None:
         """Raises ApiError 400 if the keypad is away and the code may not wait for it."""

@@ -14,6 +14,7 @@ from doorpad.api.code_options import CodeOptions
 from doorpad.api.errors import ApiError, invalid_field
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin
+from doorpad.api.pulled import follow
 from doorpad.api.service import seen_device_or_404
 from doorpad.api.times import check_window, ends_at_s, iso_s, starts_at_s
 from doorpad.events.log import record
@@ -75,6 +76,7 @@ async def add_code(
         state="active",
         taken_off=False,
     )
+    await options.use_pool(session, code, now_ms)
     audit_created(session, code)
     await record(
         session,
@@ -106,6 +108,7 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
     if for_keypad:
         # The new PIN or window gets another chance, whatever stood in the way of the old one.
         _NO_ERRORS.run(session, {"id": code.access_code_id})
+        await follow(session, code, now_ms)
     if changes:
         audit_changed(session, code, new)
         await record(

@@ -16,7 +16,8 @@ from doorpad.api.paging import Pagination
 from doorpad.api.params import MetadataChange, Text
 from doorpad.api.service import CHANGE, CREATE, READ, AnyOperation, Operation, Reply, Service, device_or_404
 from doorpad.events.log import record
-from doorpad.store.schema import AccessCode, Device
+from doorpad.store.schema import POOLED, AccessCode, Device
+from doorpad.sync import backups
 
 _LIST_DEFAULT = 22_900
 _METADATA_KEYS_MAX = 50
@@ -96,7 +97,10 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
         if params.is_managed is False:
             await _check_no_codes(session, device)
             device.managed = False
+            await backups.switch_off(session, device, now_ms)
             await _tell(session, device, "device.converted_to_unmanaged", now_ms)
+    if params.is_managed is False:
+        service.changes.wake(device.device_id)
     return {}
 
 
@@ -104,7 +108,10 @@ async def _check_no_codes(session: AsyncSession, device: Device) -> None:
     """Raises ApiError 409 while the hub keeps codes there: nobody would take them off when they end."""
     count = await session.scalar(
         select(func.count()).where(
-            AccessCode.device_id == device.device_id, AccessCode.managed, AccessCode.state != "deleted"
+            AccessCode.device_id == device.device_id,
+            AccessCode.managed,
+            AccessCode.state != "deleted",
+            AccessCode.backup.is_distinct_from(POOLED),
         )
     )
     if count:

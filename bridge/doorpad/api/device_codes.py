@@ -1,15 +1,14 @@
-"""/access_codes generate_code, report_device_constraints and pull_backup_access_code: a device and its PINs."""
+"""/access_codes generate_code and report_device_constraints: a device and its PINs."""
 
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from doorpad.api.code_lookup import find_code
-from doorpad.api.code_objects import AccessCodeObject
-from doorpad.api.errors import ApiError, invalid, invalid_field, invalid_request
-from doorpad.api.pins import generate_pin, in_words, possible
+from doorpad.api.errors import invalid, invalid_field, invalid_request
+from doorpad.api.pins import generate_pin, in_words
 from doorpad.api.service import CREATE, READ, AnyOperation, Operation, Reply, Service, device_or_404
+from doorpad.store.pins import possible
 
 Length = Annotated[int, msgspec.Meta(ge=4, le=20)]
 
@@ -25,10 +24,6 @@ class ConstraintsParams(msgspec.Struct, kw_only=True):
     supported_code_lengths: Annotated[list[Length], msgspec.Meta(min_length=1, max_length=17)] | None = None
     min_code_length: Length | None = None
     max_code_length: Length | None = None
-
-
-class PullParams(msgspec.Struct, kw_only=True):
-    access_code_id: UUID
 
 
 class GeneratedCodeObject(msgspec.Struct):
@@ -72,29 +67,6 @@ async def _report_constraints(service: Service, params: ConstraintsParams) -> Re
     return {}
 
 
-async def _pull_backup(service: Service, params: PullParams) -> Reply:
-    """No device keeps backup codes yet; the answer is the one of an empty pool."""
-    async with service.database.read() as session:
-        code = find_code(
-            session,
-            managed=True,
-            access_code_id=params.access_code_id,
-            device_id=None,
-            pin=None,
-            now_s=service.now_ms() // 1_000,
-        )
-    if code.ends_at_s is None:
-        raise ApiError(
-            400, "access_code_not_time_bound", f"access code {code.access_code_id} has no time frame"
-        )
-    raise ApiError(
-        400,
-        "no_backup_access_code_available",
-        f"device {code.device_id} keeps no backup access codes",
-        data={"device_id": code.device_id},
-    )
-
-
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "/access_codes/generate_code",
@@ -111,13 +83,5 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         _report_constraints,
         "Narrow the lengths of PINs on a device.",
         {},
-    ),
-    Operation(
-        "/access_codes/pull_backup_access_code",
-        CREATE,
-        PullParams,
-        _pull_backup,
-        "Take a backup for a code that does not work.",
-        {"access_code": AccessCodeObject, "backup_access_code": AccessCodeObject},
     ),
 )

@@ -6,11 +6,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from doorpad.api.conditions import ErrorObject, WarningObject, error_object, warning_object
-from doorpad.api.pins import lengths
 from doorpad.api.times import iso
 from doorpad.link.names import health_names
 from doorpad.store import brands, makers
 from doorpad.store.catalogue import ERRORS
+from doorpad.store.pins import lengths
 from doorpad.store.schema import Device, Hub
 
 _LINK_ERRORS = {
@@ -215,7 +215,7 @@ def _properties(device: Device) -> dict[str, Any]:
         "online_access_codes_enabled": True,
         "offline_access_codes_enabled": False,
         "has_native_entry_events": True,
-        "supports_backup_access_code_pool": False,
+        "supports_backup_access_code_pool": True,
         "supported_code_lengths": lengths(device),
     }
     if device.capacity is not None:

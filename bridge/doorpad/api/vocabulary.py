@@ -126,7 +126,14 @@ def _once(standing: list[T], key: Callable[[T], str]) -> list[T]:
 
 def _of_state(code: Any) -> list[WarningObject]:
     """What the vocabulary of 2026 warns of and that of 2025 shows by other fields of a code."""
-    return [
+    pulled_at = code.doorpad["backup_pulled_at"]
+    using = "using_backup_access_code"
+    backup = (
+        [WarningObject(warning_code=using, message=OTHER_WARNINGS[using].message, created_at=pulled_at)]
+        if pulled_at is not None
+        else []
+    )
+    return backup + [
         WarningObject(
             warning_code="being_deleted",
             message=OTHER_WARNINGS["being_deleted"].message,

@@ -32,6 +32,10 @@ LinkState = Literal["new", "online", "resuming", "disconnected", "offline"]
 CodeState = Literal["active", "removing", "deleted"]
 Announced = Literal["scheduled", "set"]
 Conversion = Literal["requested", "forced"]
+# A spare code of a keypad: kept for whoever may need one, or given to somebody in place of a code of theirs.
+Backup = Literal["pooled", "pulled"]
+POOLED: Backup = "pooled"
+PULLED: Backup = "pulled"
 
 _UUID = String(36)
 
@@ -117,6 +121,9 @@ class Device(Base):
     drift_low_ppb: Mapped[int | None]
     drift_high_ppb: Mapped[int | None]
     firmware: Mapped[str | None] = mapped_column(String)
+    # Whether spare codes are kept on it, and since when (Unix milliseconds) there are fewer than there shall be.
+    backup_pool: Mapped[bool] = mapped_column(default=False, server_default=false())
+    backup_short_since_ms: Mapped[int | None] = mapped_column(BigInteger)
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
     # What it kept of the ends of its program, the newest first: operations.Crash.
     crashes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
@@ -178,6 +185,8 @@ class AccessCode(Base):
     # How often it may still open; None: as often as one likes. A keypad counts, and the hub follows.
     uses_left: Mapped[int | None]
     used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the hub saw that no use is left
+    backup: Mapped[Backup | None] = mapped_column(String)
+    pulled_backup_id: Mapped[str | None] = mapped_column(_UUID)  # the backup that was pulled for this code
 
 
 OFF_KEYPAD = and_(
@@ -214,6 +223,13 @@ Index(
     AccessCode.slot,
     sqlite_where=or_(AccessCode.slot.is_not(None), REMOVING),
     postgresql_where=or_(AccessCode.slot.is_not(None), REMOVING),
+)
+Index(
+    "ix_access_codes_backup",
+    AccessCode.device_id,
+    AccessCode.backup,
+    sqlite_where=AccessCode.backup.is_not(None),
+    postgresql_where=AccessCode.backup.is_not(None),
 )
 Index(
     "ix_access_codes_used",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from doorpad_link.messages import ENABLED
 
-from doorpad.store.schema import AccessCode, Slot
+from doorpad.store.schema import PULLED, AccessCode, Slot
 from doorpad.uses import COUNT_FLAGS, as_flags
 
 Status = Literal["unset", "setting", "set", "removing"]
@@ -38,6 +38,22 @@ def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
     )
 
 
+def opens(code: AccessCode, slot: Slot | None, now_s: int) -> bool:
+    """Whether the slot has the code's PIN and opens now, be it in another window than the code shall have."""
+    return (
+        slot is not None
+        and slot.code == code.code
+        and bool(slot.flags & ENABLED)
+        and (slot.from_s or 0) <= now_s
+        and (slot.until_s is None or now_s < slot.until_s)
+    )
+
+
+def does(code: AccessCode, slot: Slot | None, now_s: int) -> bool:
+    """Whether the keypad holds the code as it is wanted, or it is a backup that opens by its lease till then."""
+    return on_keypad(code, slot) or (code.backup == PULLED and opens(code, slot, now_s))
+
+
 def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
     """The API's status of a managed code. Total: each pair of rows has exactly one."""
     if code.state == "deleted":
@@ -50,4 +66,4 @@ def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
         return "unset"
     if code.taken_off:
         return "unset" if slot is None else "removing"
-    return "set" if on_keypad(code, slot) else "setting"
+    return "set" if does(code, slot, now_s) else "setting"

@@ -21,8 +21,8 @@ from doorpad.store import brands
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import UNPAID, lift, stand
-from doorpad.store.schema import AccessCode, CodeError, Device, Slot
-from doorpad.sync import degraded, external, overdue, problems, unsettled
+from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Slot
+from doorpad.sync import backups, degraded, external, overdue, problems, unsettled
 from doorpad.sync.effects import Learned, apply_record, settle
 from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
 from doorpad.sync.reading import Reader
@@ -81,6 +81,8 @@ class Converger:
         while True:
             async with self.database.write() as session:
                 now_ms = self.now_ms()
+                device = await session.get_one(Device, self.device_id)
+                await backups.fill(session, device, now_ms, self.timing)
                 stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
                 paused = self.refusals.paused() | stopped
                 found = await unsettled.read(
@@ -93,9 +95,11 @@ class Converger:
                     await overdue.judge_waiting(session, self.device_id, now_ms, self.timing),
                 )
                 gone_s = await overdue.retire(session, self.device_id, now_ms, self.timing)
-                device = await session.get_one(Device, self.device_id)
                 _tell_if_full(device, len(found.used) >= self.capacity, now_ms)
-                whole_s = await degraded.judge(session, device, now_ms, self.timing)
+                whole_s = min(
+                    await degraded.judge(session, device, now_ms, self.timing),
+                    await backups.review(session, device, now_ms, self.timing),
+                )
                 todo = plan(
                     [code for code in found.codes if code.state != "deleted"],
                     found.held,
@@ -104,6 +108,7 @@ class Converger:
                     capacity=self.capacity,
                     slot_max=operations.SLOT_MAX,
                     now_s=now_ms // 1000,
+                    ahead_s=int(self.timing.set_ahead_s),
                     paused=paused,
                 )
                 by_id = {code.access_code_id: code for code in found.codes}
@@ -236,6 +241,9 @@ class Converger:
             result.status == messages.DUPLICATE and result.version
         ):
             return  # another slot changed meanwhile: the next plan sees it, and says what is wrong
+        if code.backup == POOLED and result.status == messages.DUPLICATE:
+            backups.throw_away(code, self.now_ms())
+            return
         self.refusals.add(code.access_code_id)
         # A duplicate in no slot is the master PIN: no code has it, so nobody can be named.
         error_code = DUPLICATE if result.status == messages.DUPLICATE else problems.FAILED_TO_SET

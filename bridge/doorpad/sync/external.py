@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store import device_conditions, makers
 from doorpad.store.catalogue import DEVICE_WARNINGS
-from doorpad.store.schema import AccessCode, CodeError, Device, Slot
+from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Slot
 from doorpad.store.status import on_keypad
+from doorpad.sync.backups import throw_away
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
 from doorpad.sync.telling import of_version, tell, tell_of_device
@@ -29,6 +30,9 @@ _SEEN_MAX = 100  # instants that a mark remembers
 
 async def taken_off(session: AsyncSession, code: AccessCode, version: int, maker: int, now_ms: int) -> None:
     """Another hand has cleared the slot of a code that should be there. `maker`: whose it was."""
+    if code.backup == POOLED:
+        throw_away(code, now_ms)
+        return
     at = await of_version(session, code, version)
     await tell(session, code, "access_code.deleted_external_to_seam", at, now_ms, made_by=maker)
     if code.external_modification_allowed:
@@ -39,6 +43,9 @@ async def taken_off(session: AsyncSession, code: AccessCode, version: int, maker
 async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: int) -> None:
     """Another hand has written into the slot of a code."""
     if code.state != "active" or on_keypad(code, slot):
+        return
+    if code.backup == POOLED:
+        throw_away(code, now_ms)
         return
     at = await of_version(session, code, slot.version)
     await tell(session, code, "access_code.modified_external_to_seam", at, now_ms, made_by=slot.maker)
@@ -51,6 +58,9 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
 
 async def prevented(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
     """Somebody asked for the PIN of this code in the same time, and was refused."""
+    if code.backup == POOLED:
+        throw_away(code, now_ms)
+        return
     await stand(session, code, Problem(PREVENTED, {"seen_ms": [now_ms]}), now_ms, is_warning=False)
 
 

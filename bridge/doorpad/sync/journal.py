@@ -9,8 +9,9 @@ from doorpad.events.log import record
 from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store import makers
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
-from doorpad.store.schema import Device
+from doorpad.store.schema import POOLED, AccessCode, Device
 from doorpad.sync import degraded, gaps, strike
+from doorpad.sync.backups import throw_away
 from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ async def _apply(
         payload = {"method": "keycode", "access_code_is_managed": entry.access_code_id is not None}
         if entry.reason == messages.UNDER_DURESS:
             payload["doorpad"] = {"duress": True}
+        opened_by = await session.get(AccessCode, code_id) if code_id is not None else None
+        if opened_by is not None and opened_by.backup == POOLED and opened_by.state == "active":
+            throw_away(opened_by, now_ms)  # nobody was given it, and somebody knows it
+            log.warning("keypad %s: a spare code that nobody was given has opened the door", device.serial)
     elif entry.kind == messages.EV_EXIT:
         event_type = "lock.unlocked"
         payload = {"method": "manual"}

@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store.schema import OFF_KEYPAD, AccessCode, CodeError, Slot, begins_s
-from doorpad.store.status import expired, on_keypad, wanted
+from doorpad.store.status import does, wanted
 from doorpad.sync import conversion
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import FAILED_TO_SET, raise_problem
@@ -50,10 +50,10 @@ async def judge(
             if code.state == "active" and code.conversion is not None:
                 edge_s = min(edge_s, await conversion.judge(session, code, slot, now_ms, timing))
         elif wanted(code, now_s):
-            if code.slot is not None and not on_keypad(code, slot):
+            if code.slot is not None and not does(code, slot, now_s):
                 edge_s = min(edge_s, await _setting(session, code, now_ms, timing))
         elif slot is not None and code.state != "deleted":
-            edge_s = min(edge_s, await _removing(session, code, now_ms, timing))
+            edge_s = min(edge_s, await _removing(session, code, slot, now_ms, timing))
     return edge_s
 
 
@@ -122,11 +122,15 @@ async def _has_error(session: AsyncSession, code: AccessCode) -> bool:
     return bool(errors)
 
 
-async def _removing(session: AsyncSession, code: AccessCode, now_ms: int, timing: Timing) -> float:
+async def _removing(
+    session: AsyncSession, code: AccessCode, slot: Slot, now_ms: int, timing: Timing
+) -> float:
     since_s = code.asked_at_ms / 1000
     if code.state != "removing":
         since_s = max(since_s, _ended_s(code) or since_s)
-    hint = _OPENS_NO_MORE if expired(code, now_ms // 1000) else _STILL_OPENS
+    # By what the keypad holds: a code may have been shortened, or given out, while it could not be told.
+    ended = code.used_at_ms is not None or (slot.until_s is not None and slot.until_s * 1000 <= now_ms)
+    hint = _OPENS_NO_MORE if ended else _STILL_OPENS
     slow_s, failed_s = since_s + timing.remove_slow_s, since_s + timing.remove_failed_s
     if now_ms >= slow_s * 1000:
         event_type = "access_code.delay_in_removing_from_device"

@@ -4,7 +4,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store.schema import AccessCode, Device
-from doorpad.sync import degraded, external, overdue, unsettled
+from doorpad.sync import backups, degraded, external, overdue, unsettled
 from doorpad.sync.effects import settle
 from doorpad.sync.timing import Timing
 
@@ -36,4 +36,6 @@ async def pass_time(
     await overdue.judge(session, [code for code, _ in pairs], held, now_ms, timing)
     await overdue.judge_waiting(session, device_id, now_ms, timing)
     await overdue.retire(session, device_id, now_ms, timing)
-    await degraded.judge(session, await session.get_one(Device, device_id), now_ms, timing)
+    device = await session.get_one(Device, device_id)
+    await degraded.judge(session, device, now_ms, timing)
+    await backups.review(session, device, now_ms, timing)

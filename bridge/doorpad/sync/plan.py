@@ -4,7 +4,8 @@ A slot that is not ours is never touched unless its own code was asked to be del
 placed ahead of their time while slots are free. When they are scarce the next ones due hold them, and not only
 from the moment that they are due: the keypad may be out of reach then. So a code gives up its slot, or its PIN,
 to one that begins earlier, as long as it has not begun itself. Where codes have changed their PINs among each other,
-each waits until who has its new one has got another; of a circle one is taken off first.
+each waits until who has its new one has got another; of a circle one is taken off first. A spare code stands back
+behind all that should be on the keypad by now: it counts as one that begins when these end.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from doorpad.store.schema import AccessCode, Slot
+from doorpad.store.schema import POOLED, AccessCode, Slot
 from doorpad.store.status import on_keypad, wanted
 
 NO_SPACE = "no_space_for_access_code_on_device"
@@ -75,6 +76,7 @@ def plan(
     capacity: int,
     slot_max: int,
     now_s: int,
+    ahead_s: int,
     paused: Set[str] = frozenset(),
 ) -> Plan:
     """Compare desired and reported.
@@ -86,9 +88,14 @@ def plan(
         held: by access-code id, the slot that holds the code now.
         orphans: slots whose code was deleted here.
         used: the numbers of all used slots; numbers go from 1 to `slot_max`, and `capacity` of them may be used.
+        ahead_s: so long before its beginning a code should be on the keypad.
         paused: ids of codes that the keypad refused a moment ago, not to be written again yet.
     """
-    codes = sorted(codes, key=lambda code: (_begins_s(code), code.created_at_ms, code.access_code_id))
+
+    def begins_s(code: AccessCode) -> int:
+        return now_s + ahead_s if code.backup == POOLED else code.starts_at_s or 0
+
+    codes = sorted(codes, key=lambda code: (begins_s(code), code.created_at_ms, code.access_code_id))
     actions: list[Action] = [Clear(slot.slot, slot.version) for slot in orphans]
     holders: dict[str, AccessCode] = {}  # PIN -> who has it on the keypad and keeps it
     for code in codes:
@@ -119,7 +126,7 @@ def plan(
         actions.append(Clear(slot.slot, slot.version))
 
     def gives_way(holder: AccessCode, code: AccessCode) -> bool:
-        return not _due(holder, now_s) and _begins_s(holder) > _begins_s(code)
+        return not _due(holder, now_s) and begins_s(holder) > begins_s(code)
 
     def keeper(code: AccessCode) -> AccessCode | None:
         """Who keeps the PIN of a code from it; None: nobody, in a moment. The code itself: those who have the PINs
@@ -163,19 +170,15 @@ def plan(
         else:
             while ahead and ahead[-1].access_code_id in evicted:
                 ahead.pop()
-            if ahead and _begins_s(ahead[-1]) > _begins_s(code):
+            if ahead and begins_s(ahead[-1]) > begins_s(code):
                 evict(ahead[-1])
             elif _due(code, now_s):
                 problems[code.access_code_id] = Problem(NO_SPACE, {})
     return Plan(actions, problems)
 
 
-def _begins_s(code: AccessCode) -> int:
-    return code.starts_at_s or 0
-
-
 def _due(code: AccessCode, now_s: int) -> bool:
-    return code.starts_at_s is None or code.starts_at_s <= now_s
+    return code.backup != POOLED and (code.starts_at_s is None or code.starts_at_s <= now_s)
 
 
 def _write(code: AccessCode, slot: int, if_version: int) -> Write:

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from doorpad.events.log import record
 from doorpad.store import makers
 from doorpad.store.identity import effect_event_id
-from doorpad.store.schema import AccessCode, Device
+from doorpad.store.schema import POOLED, AccessCode, Device
 
 
 async def tell(
@@ -18,12 +18,14 @@ async def tell(
     occurred_at_ms: int | None = None,
     made_by: int | None = None,
 ) -> None:
-    """Log an event about a code, once for each discriminator.
+    """Log an event about a code, once for each discriminator. Nothing is told of one that nobody was given.
 
     Args:
         occurred_at_ms: None for now.
         made_by: the maker number of the hand that did it, where that is not this hub's.
     """
+    if code.backup == POOLED:
+        return
     shown = dict(payload or {})
     if made_by is not None:
         shown["doorpad"] = {"maker": makers.name(await session.get_one(Device, code.device_id), made_by)}

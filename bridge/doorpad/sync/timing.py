@@ -24,6 +24,8 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     quiet_s: after so long without another change by another hand its mark is taken off.
     flaky_s: sessions that are lost three times within this make a flaky connection, and none in it ends that.
     ended_kept_s: a code stays readable for so long after its end.
+    backup_lease_s: for so long a keypad that nobody reaches keeps a spare code open; renewed after half of it.
+    backup_short_s: a keypad that lacks spare codes for so long is warned of.
     """
 
     poll_s: Seconds = 2.0
@@ -43,6 +45,8 @@ class Timing(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     quiet_s: Seconds = 86_400.0
     flaky_s: Seconds = 600.0
     ended_kept_s: Seconds = 604_800.0
+    backup_lease_s: Annotated[float, msgspec.Meta(ge=60)] = 604_800.0
+    backup_short_s: Seconds = 600.0
 
 
 REFUSED_BASE = 1.8  # a code that the keypad refused is tried again after this to the n-th power ...

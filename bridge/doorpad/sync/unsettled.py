@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from doorpad.store.schema import REMOVING, WAITING, AccessCode, CodeError, Slot, begins_s
+from doorpad.store.schema import POOLED, REMOVING, WAITING, AccessCode, CodeError, Slot, begins_s
 from doorpad.store.status import wanted
 from doorpad.sync.plan import DUPLICATE, NO_SPACE
 from doorpad.uses import COUNT_FLAGS
@@ -146,8 +146,7 @@ async def _first_to_place(
     holder = aliased(AccessCode)
     gives_way = and_(
         holder.managed,
-        holder.starts_at_s > now_s,
-        holder.starts_at_s > begins_s,
+        or_(holder.backup == POOLED, and_(holder.starts_at_s > now_s, holder.starts_at_s > begins_s)),
     )
     barred = exists(
         select(1)
@@ -190,6 +189,7 @@ async def _unexplained(
         .where(
             *waiting(device_id, now_s),
             begins_s <= now_s,
+            AccessCode.backup.is_distinct_from(POOLED),
             AccessCode.code.is_not(None),
             said.is_distinct_from(NO_SPACE),
         )
@@ -216,7 +216,9 @@ async def _in_the_way(
     ]
     if may_go:
         ahead = (
-            at_its_slot.where(AccessCode.managed, AccessCode.starts_at_s > now_s)
+            at_its_slot.where(
+                AccessCode.managed, or_(AccessCode.starts_at_s > now_s, AccessCode.backup == POOLED)
+            )
             .order_by(
                 AccessCode.starts_at_s.desc(),
                 AccessCode.created_at_ms.desc(),

@@ -113,3 +113,18 @@ export async function reported_constraints_narrow_what_is_generated(world) {
   assert.match((await seam.accessCodes.generateCode({ device_id })).code, /^\d{6}$/)
   await seam.accessCodes.reportDeviceConstraints({ device_id, min_code_length: 4, max_code_length: 20 })
 }
+
+export async function backup_is_pulled_for_a_code(world) {
+  const { seam, door: device_id } = world
+  assert.ok((await seam.devices.get({ device_id })).properties.supports_backup_access_code_pool)
+  const { access_code_id } = await world.codeOnKeypad({ ...stay(), use_backup_access_code_pool: true })
+  while (!(await seam.accessCodes.get({ access_code_id })).is_backup_access_code_available);
+  const backup = await seam.accessCodes.pullBackupAccessCode({ access_code_id })
+  const pulled = { access_code_id, backup_access_code_id: backup.access_code_id }
+  await world.event('access_code.backup_access_code_pulled', pulled)
+  const code = await seam.accessCodes.get({ access_code_id })
+  assert.equal(code.pulled_backup_access_code_id, backup.access_code_id)
+  assert.deepEqual([backup.is_backup, backup.ends_at], [true, code.ends_at])
+  await seam.accessCodes.delete({ access_code_id, sync: true })
+  await world.event('access_code.deleted', { access_code_id: backup.access_code_id })
+}
