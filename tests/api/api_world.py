@@ -37,9 +37,11 @@ class Wakes:
     now_ms: Callable[[], int]
     device_ids: list[str] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self, device_id: str) -> None:
         self.device_ids.append(device_id)
+        self.woken.set()
 
     def move_strike(
         self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool

@@ -68,12 +68,24 @@ async def test_conversion_is_asked_for_once_and_keeps_the_id(
     assert (managed.status, managed.is_managed) == ("set", True)
 
 
-@pytest.mark.parametrize("body", [{}, {"is_managed": False}, {"is_managed": None}], ids=repr)
-async def test_update_without_conversion_is_refused(
-    http: httpx.AsyncClient, code_id: str, body: dict[str, object]
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "is_managed"),
+        ({"is_managed": False}, "is_managed"),
+        ({"is_managed": None}, "is_managed"),
+        ({"is_managed": True, "name": "Ann"}, "name"),
+    ],
+    ids=repr,
+)
+async def test_update_to_anything_but_managed_is_refused(
+    world: World, http: httpx.AsyncClient, code_id: str, body: dict[str, object], field: str
 ) -> None:
     response = await http.patch("/access_codes/unmanaged/update", json={"access_code_id": code_id, **body})
-    check_refused(response, 400, "invalid_input", "is_managed")
+    check_refused(response, 400, "invalid_input", field)
+    row = await world.code(code_id)
+    assert row is not None
+    assert row.conversion is None
 
 
 async def test_delete_hides_the_code_and_is_repeatable(

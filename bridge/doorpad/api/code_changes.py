@@ -7,6 +7,7 @@ the commit. An answered request is thus never forgotten, and the keypad may be a
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -60,8 +61,14 @@ class UpdateParams(CodeChange, kw_only=True):
     access_code_id: UUID
     device_id: UUID | None = None
     is_managed: bool | None = None
-    preferred_code_length: float | None = None  # without effect: a code that is there has its length
+    preferred_code_length: float | None = None
     sync: bool | None = None
+
+    def refuse_other_length(self, pin: str | None) -> None:
+        """Raises ApiError 400 if the PIN is to have another length, and none is given that has it."""
+        wanted = self.preferred_code_length
+        if wanted is not None and self.code is UNSET and pin is not None and len(pin) != wanted:
+            raise invalid_field("preferred_code_length", "is not that of the code; give another code with it")
 
 
 class DeleteParams(msgspec.Struct, kw_only=True):
@@ -139,6 +146,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
                 or not _is_on(code, params.device_id)
             ):
                 raise not_found("access_code", params.access_code_id)
+            params.refuse_other_length(code.code)
             for_keypad = await change_code(session, code, params, now_ms)
             await params.use_pool(session, code, now_ms)
             if for_keypad and params.attempt_for_offline_device is not None:

@@ -63,7 +63,7 @@ class ConvertParams(msgspec.Struct, kw_only=True):
 
 class UpdateParams(ConvertParams, kw_only=True):
     is_managed: bool
-    name: Text | None = None  # accepted without effect: an unmanaged code cannot be renamed
+    name: Text | None = None  # refused: it would be another hand's code that is renamed
 
 
 class DeleteUnmanagedParams(msgspec.Struct, kw_only=True):
@@ -131,6 +131,8 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
 async def _update(service: Service, params: UpdateParams) -> Reply:
     if not params.is_managed:
         raise invalid_field("is_managed", "must be true: an unmanaged code can only be converted")
+    if params.name is not None:
+        raise invalid_field("name", "cannot be given here: convert the code, then update its name")
     await _convert(service, params)
     return {}
 
