@@ -71,6 +71,7 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
         bench.ask(switch="*", down=True)
         world.bridge.event("access_code.unmanaged.removed", after=mark)  # after 8 seconds and a restart
         world.bridge.event("access_code.set_on_device", own, after=mark)
+        world.bridge.event("doorpad.factory_reset", after=mark)
         assert world.own_fields()["table_epoch"] != epoch
         assert world.seam.access_codes.unmanaged.list(device_id=world.device_id) == []
         assert not bench.opens("736450")

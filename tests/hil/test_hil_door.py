@@ -9,6 +9,7 @@ from hil_world import Bench, Message, World, emulated, running
 
 FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0"
 SETTINGS = """{"strike_ms": 150, "door_contact": 1, "tamper": 1, "held_open_s": 5, "wiegand": 2,
+"wrong_max": 3, "lockout_s": 10,
 "exit_name": "Taster im Flur", "door_name": "Tür zum Hof"}"""
 # HID, PINpad 8-bit Wiegand Reader, installation guide 7393760, table 1.
 WIEGAND = {
@@ -110,6 +111,32 @@ def test_duress_code_opens_as_any_other_and_the_hub_is_told(world: World, bench:
     mark = world.bridge.mark()
     assert bench.opens("736451")
     assert "doorpad" not in told(world, "lock.unlocked", mark)
+
+
+def test_stuck_key_lockout_and_new_master_pin_are_told_by_the_hub(world: World, bench: Bench) -> None:
+    """A key takes 30 s to be stuck: what is told of the others happens meanwhile, without that key."""
+    master = world.master_pin
+    stuck = next(key for key in "012346789" if key not in master)
+    pin = master[:6]
+    code = world.create(code=pin)
+    start = world.bridge.mark()
+    bench.ask(switch=stuck, down=True)
+    bench.ask(press=f"*{master}#5#{master}{master[0]}#{master}{master[0]}#*")
+    told(world, "doorpad.master_pin_changed", start)
+    bench.ask(press=f"{pin[0]}{pin}#" * 3)
+    told(world, "doorpad.lockout", start)
+    told(world, "doorpad.lockout_ended", start)
+    mark = world.bridge.mark()
+    bench.ask(press=f"{master}{master[0]}#*")
+    told(world, "doorpad.programming", mark)
+    told(world, "doorpad.key_stuck", start)
+    assert world.own_fields()["health"] == ["key_stuck"]
+    mark = world.bridge.mark()
+    assert bench.opens(pin)
+    world.bridge.event("lock.unlocked", code, after=mark)
+    bench.ask(switch=stuck, down=False)
+    told(world, "doorpad.key_freed", mark)
+    assert world.own_fields()["health"] == []
 
 
 def test_name_that_an_installer_gives_an_input_is_what_the_hub_says_from_then_on(
