@@ -48,6 +48,20 @@ def test_committed_files_follow_the_pin_map():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_documented_pins_are_those_of_the_pin_map() -> None:
+    wanted = {
+        "keypad rows": PINMAP["keypad"]["rows"],
+        "keypad columns": PINMAP["keypad"]["columns"],
+        "wiegand": list(PINMAP["wiegand"].values()),
+        "clock_chip": [PINMAP["clock_chip"]["sda"], PINMAP["clock_chip"]["scl"]],
+        "link": [PINMAP["link"]["tx"], PINMAP["link"]["rx"]],
+    } | {role: [PINMAP[role]["pin"]] for role in (*generate.OUTPUTS, *generate.INPUTS)}
+    pins = (ROOT / "firmware" / "README.md").read_text().split("## Pins\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|")[:2] for line in pins.splitlines() if line.startswith("| ")][1:]
+    found = {role.strip(): [int(pin) for pin in gpios.split(",")] for gpios, role in rows[1:]}
+    assert found == wanted
+
+
 def test_generating_again_changes_no_byte(checkout):
     assert _run(checkout).returncode == 0
     for name in WRITTEN:
