@@ -39,7 +39,7 @@ async def _tick(door, inputs, matrix, link, watchdog):
     while True:
         await asyncio.sleep_ms(1000)
         door.tick()
-        watchdog.look(matrix.scans, link.turns if link else ticks_ms(), ticks_ms())
+        watchdog.look(matrix.turns, link.turns if link else ticks_ms(), ticks_ms())
         inputs.look()
         matrix.nudge()
         if link:

@@ -1,5 +1,6 @@
 """Stand-in for the ESP32 port's `machine`, as far as the firmware uses it."""
 
+import asyncio
 import os
 import sys
 
@@ -49,6 +50,28 @@ class Pin:
 
 
 def I2C(number, **wires):
+class Timer:
+    """Runs in the loop, where the port's comes between two byte codes."""
+
+    ONE_SHOT = 0
+
+    def __init__(self, number):
+        self._armed = asyncio.Event()
+        asyncio.create_task(self._run())
+
+    def init(self, *, mode, period, callback):
+        self._due = period, callback
+        self._armed.set()
+
+    async def _run(self):
+        while True:
+            await self._armed.wait()
+            self._armed.clear()
+            period_ms, callback = self._due
+            await asyncio.sleep_ms(period_ms)
+            callback(self)
+
+
     import ds3231  # here: a board that never looks for the chip has no room for it
 
     return ds3231.I2C(number, **wires)

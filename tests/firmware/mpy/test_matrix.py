@@ -128,6 +128,35 @@ def test_stall_of_45_ms_at_each_key_loses_no_press():
     equal(_keys(script, on_key=lambda key: esp32_time.advance(45)), "2580#")
 
 
+@cases(4, 7, 11)
+def test_keys_pressed_while_the_program_is_at_work_are_told_when_that_is_done(held_up_ms):
+    """A frame of the link takes longer than a finger. What it calls in C holds up what the timer calls."""
+    told = []
+    keys = "3152649785#" * 3
+    random.seed(held_up_ms)
+    script = []
+    for n, key in enumerate(keys):
+        script += _press(key, n * 66, hold_ms=33, bounce_ms=5)
+
+    async def play():
+        matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
+        scanning = asyncio.create_task(matrix.run(lambda kind, key: told.append(key)))
+        await asyncio.sleep_ms(100)
+        start_ms = esp32_time.now_ms()
+        for at_ms in range(66 * len(keys)):  # without a pause: no other task runs
+            while script and script[0][0] <= at_ms:
+                board.switch(*script.pop(0)[1:])
+            if at_ms % held_up_ms == 0 and matrix._is_scanning:
+                matrix._scan_once(None)  # as the port does between two byte codes
+            esp32_time.advance(1)
+        equal((told, esp32_time.now_ms() - start_ms), ([], 66 * len(keys)))
+        await asyncio.sleep_ms(50)
+        scanning.cancel()
+
+    esp32_time.run(play())
+    equal("".join(told), keys)
+
+
 def test_keys_arrive_across_the_wrap_of_ticks():
     esp32_time.set_ticks(esp32_time.PERIOD_MS - 130)
     script = []

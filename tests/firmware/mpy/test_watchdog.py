@@ -48,18 +48,18 @@ def test_idle_matrix_moves_when_nudged_and_tells_no_key():
         matrix = Matrix(pins.KEYPAD_ROWS, pins.KEYPAD_COLUMNS, pins.KEYPAD_KEYS)
         scanning = asyncio.create_task(matrix.run(lambda kind, key: told.append(key)))
         await asyncio.sleep_ms(1000)
-        equal(matrix.scans, 0, "idle, it sleeps")
+        equal(matrix.turns, 0, "idle, it sleeps")
         for _ in range(3):
-            before = matrix.scans
+            before = matrix.turns
             matrix.nudge()
             await asyncio.sleep_ms(1000)
-            assert matrix.scans != before
+            assert matrix.turns != before
         scanning.cancel()
         await asyncio.sleep_ms(0)
-        before = matrix.scans
+        before = matrix.turns
         matrix.nudge()
         await asyncio.sleep_ms(1000)
-        equal(matrix.scans, before, "its task is gone")
+        equal(matrix.turns, before, "its task is gone")
 
     esp32_time.run(play())
     equal(told, [])
