@@ -19,7 +19,7 @@ from doorpad_link import messages
 from machine import PWRON_RESET, WDT_RESET
 from micropython import const
 
-from doorpad_fw import health
+from doorpad_fw import health, seldom
 from doorpad_fw.version import VERSION
 
 ALONE_AT = const(5)
@@ -95,10 +95,11 @@ class CrashLog:
             sys.print_exception(error)  # a full file system must not keep the keypad from starting anew
 
     def note(self, error):
-        """Keep what an exception says, and count it."""
+        """Keep what an exception says, and count it. A restart has to follow."""
         text = io.StringIO()
         sys.print_exception(error, text)
         self.note_text(text.getvalue())
+        seldom.call("doorpad_fw.restart", "mark")
 
     def note_text(self, text):
         self.row += 1
@@ -147,14 +148,16 @@ class CrashLog:
 # What the rest of the keypad asks for, each time with the file as it is then.
 
 
-def at_start(cause):
+def at_start(cause, was_panic):
     """Return (crashes in a row, whether to do without the link, crashes that the journal does not have yet).
 
-    `cause`: of the reset. After the watchdog had to bite there is one crash more.
+    `cause`: of the reset. After the watchdog had to bite, or a panic, there is one crash more.
     """
     log = CrashLog()
     if cause == WDT_RESET:
         log.note_text("the watchdog ended the program")
+    elif was_panic:
+        log.note_text("the chip reset itself: a panic")
     elif cause == PWRON_RESET and log.is_alone:
         log.try_again()
     if log.row:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 
-from machine import reset
 from micropython import const
 from time import ticks_ms
 
@@ -29,7 +28,7 @@ def _on_press(door, kind, key):
 
         if factory.asked(key):
             factory.begin()
-            reset()
+            seldom.call("doorpad_fw.restart", "restart")
     else:
         door.key_stuck(key, kind == presses.STUCK)
 
@@ -66,7 +65,7 @@ async def outlive_crashes(is_alone, is_attended):
     while is_attended():
         await asyncio.sleep(1)
     seldom.call("doorpad_fw.crash", "try_again")
-    reset()
+    seldom.call("doorpad_fw.restart", "restart")
 
 
 async def _run():

@@ -35,9 +35,10 @@ def _new_epoch():
 
 def _crashes(cause):
     """Return (crashes in a row, whether to do without the link, crashes that the journal does not have yet)."""
-    if cause != WDT_RESET and _CRASH_LOG not in os.listdir():
+    was_panic = seldom.call("doorpad_fw.restart", "was_panic", cause)
+    if cause != WDT_RESET and not was_panic and _CRASH_LOG not in os.listdir():
         return 0, False, 0
-    return seldom.call("doorpad_fw.crash", "at_start", cause)
+    return seldom.call("doorpad_fw.crash", "at_start", cause, was_panic)
 
 
 def _settings():

@@ -7,7 +7,6 @@ mended over the link. Without one it gives way after GIVE_UP_S. Imported at the 
 import asyncio
 
 from doorpad_link import messages
-from machine import reset
 from micropython import const
 
 import selector
@@ -37,4 +36,4 @@ async def prove(link, is_attended, note):
     while is_attended():
         await asyncio.sleep(1)
     selector.leave_trial(folder)
-    reset()
+    seldom.call("doorpad_fw.restart", "restart")

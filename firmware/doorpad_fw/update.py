@@ -19,7 +19,6 @@ import struct
 import sys
 
 from doorpad_link import messages
-from machine import reset
 from micropython import const
 from time import ticks_diff, ticks_ms
 
@@ -166,7 +165,7 @@ class Update:
         await asyncio.sleep_ms(_REPLY_MS)
         while self.is_attended():
             await asyncio.sleep_ms(_REPLY_MS)
-        reset()
+        seldom.call("doorpad_fw.restart", "restart")
 
     def _cancel(self):
         if self.identity():

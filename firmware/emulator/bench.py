@@ -14,6 +14,7 @@
     {"id": 12, "stall_ms": 500}          stop everything for as long once
     {"id": 11, "overrun": true}          the receive buffer of the link is full (bridge/doorpad/emulator/cable.py)
     {"id": 13, "raise": true}            let a task of the program die of an exception
+    {"id": 14, "panic": true}            reset the chip as a panic does
     {"id": 9, "hang": true}              let the program hang, interrupts and all, as after a fault
     {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
@@ -87,6 +88,8 @@ class _Bench:
         elif "hang" in request:
             while True:
                 pass
+        elif "panic" in request:
+            os.system("kill -ABRT $PPID")  # noqa: S605, S607
         elif "heap" in request:
             gc.collect()
             return {"free": gc.mem_free(), "allocated": gc.mem_alloc()}

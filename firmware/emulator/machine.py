@@ -21,6 +21,7 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
+_RTC_MEMORY = os.getcwd() + "/rtc_memory"
 EXIT_RESET = 42  # the process' exit code when the firmware asks for a restart
 
 
@@ -49,7 +50,6 @@ class Pin:
         on(self.number, lambda: handler(self))
 
 
-def I2C(number, **wires):
 class Timer:
     """Runs in the loop, where the port's comes between two byte codes."""
 
@@ -72,6 +72,7 @@ class Timer:
             callback(self)
 
 
+def I2C(number, **wires):
     import ds3231  # here: a board that never looks for the chip has no room for it
 
     return ds3231.I2C(number, **wires)
@@ -85,6 +86,12 @@ class RTC:
         year, month, day, _weekday, hour, minute, second, microsecond = fields
         _time.set_clock(_time.mktime((year, month, day, hour, minute, second, 0, 0)), microsecond // 1000)
         return None
+
+    def memory(self, *data):
+        import rtc_memory  # here: it is asked for at a start, and has no room later
+
+        del sys.modules["rtc_memory"]
+        return rtc_memory.memory(_RTC_MEMORY, *data)
 
 
 class WDT:

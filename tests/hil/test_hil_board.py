@@ -73,6 +73,7 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
         world.bridge.event("access_code.set_on_device", own, after=mark)
         world.bridge.event("doorpad.factory_reset", after=mark)
         assert world.own_fields()["table_epoch"] != epoch
+        assert (boots(world)[-1], world.own_fields()["health"]) == (2, [])  # it asked for this restart
         assert world.seam.access_codes.unmanaged.list(device_id=world.device_id) == []
         assert not bench.opens("736450")
         assert bench.opens("482913")
@@ -138,6 +139,20 @@ def test_crash_is_told_by_the_hub_and_leaves_the_codes_as_they_were(world: World
         assert boots(world)[-1] == 2  # asked for by the program
         assert bench.opens("551177")
     forgive(world)
+
+
+def test_panic_is_told_from_a_restart_that_was_asked_for(world: World) -> None:
+    world.create(code="773311")
+    with world.keypad.bench() as bench:
+        restart(world, bench)
+        assert "lost its power" in bench.try_(panic=True)["error"]
+        bench.ask(power="on")
+        world.bridge.message(lambda message: message["type"] == "statistics", after=world.bridge.mark())
+        told = world.own_fields()
+        assert told["health"] == ["crashed"]
+        assert told["crashes"][0]["text"] == "the chip reset itself: a panic"
+        assert boots(world)[-2:] == [1, 2]  # by the cause alone it is a restart like any other
+        assert bench.opens("773311")
 
 
 def test_keypad_that_has_crashed_fifty_times_in_a_row_decides_without_its_link(tmp_path: Path) -> None:

@@ -87,6 +87,36 @@ def test_version_that_crashes_is_left_for_the_one_before_which_opens_the_door(wo
         console.write_text("")  # the tracebacks are the test's own
 
 
+HANGS = """from doorpad_fw import pins
+from machine import Pin
+
+Pin(pins.LED_RED, Pin.OUT, value=pins.LED_RED_ACTIVE)  # tells the test that it was loaded
+while True:
+    pass
+"""
+
+
+def test_version_that_hangs_while_it_is_loaded_is_left_for_the_one_before(world: World) -> None:
+    """Goal: nothing of a new version has to run for its trial to end. One bite of the watchdog is waited for."""
+    world.create(code="640735")
+    before = world.own_fields()["firmware"]
+    hanging = _build(world, "9.9.7", main=HANGS)
+    with world.keypad.bench() as bench:
+        place = len(bench.outputs)
+        command = _update(world, hanging)
+        for start in range(3):
+            place = bench.outputs.index(bench.see("led_red", 1, after=place)) + 1
+            if start < 2:
+                bench.ask(power="off")
+            else:  # it never answers, and the watchdog ends it
+                assert "lost its power" in bench.try_(heap=True)["error"]
+            bench.ask(power="on")
+        assert command.process.wait(WAIT_S) == 2 and "version 9.9.7 did not prove itself" in command.said
+        assert world.own_fields()["firmware"] == before
+        assert world.own_fields()["crashes"][0]["text"] == "the watchdog ended the program"
+        assert bench.opens("640735")
+
+
 def test_application_of_another_micropython_is_refused_before_anything_is_sent(world: World) -> None:
     folder = _build(world, "9.9.8")
     module = folder / "doorpad_fw" / "clock.mpy"

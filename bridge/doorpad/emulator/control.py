@@ -16,7 +16,7 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
     and those of the bench on the board itself: press, wiegand, switch, contact, skew_s, freeze, heap, cut_at,
-    flash, erase_ms, stall_ms, raise, worn, hang (firmware/emulator/bench.py).
+    flash, erase_ms, stall_ms, raise, worn, panic, hang (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
 """
@@ -51,6 +51,7 @@ _ON_BOARD = (
     "stall_ms",
     "raise",
     "worn",
+    "panic",
     "hang",
 )
 

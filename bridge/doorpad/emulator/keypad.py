@@ -21,9 +21,11 @@ from doorpad.emulator.hardware import Hardware
 from doorpad.errors import DoorpadError, NextStep
 
 _POWER_ON_RESET = 1  # as `machine.reset_cause()` numbers them
-_SOFTWARE_RESET = 2
+_HARD_RESET = 2
 _WATCHDOG_RESET = 3
 _EXIT_RESET = 42  # the process ends with this code when the firmware asks for a reset
+_PANICS = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS)  # and with these where the chip would panic
+_RTC_MEMORY = "rtc_memory"  # as firmware/emulator/machine.py names it
 _RESTART_S_MIN = 0.05
 _RESTART_S_MAX = 5.0
 _STEADY_S = 5.0  # a start that lasted this long was no crash loop
@@ -168,9 +170,11 @@ class RunningKeypad:
         try:
             while True:
                 await self._power.wait()
+                if cause == _POWER_ON_RESET:
+                    (self.keypad.folder / _RTC_MEMORY).unlink(missing_ok=True)
                 began = time.monotonic()
                 code = await self._run_once(cause)
-                cause = _SOFTWARE_RESET if code == _EXIT_RESET else _POWER_ON_RESET
+                cause = _HARD_RESET if code in (_EXIT_RESET, *_PANICS) else _POWER_ON_RESET
                 if self._bitten:
                     cause = _WATCHDOG_RESET
                 if time.monotonic() - began >= _STEADY_S:

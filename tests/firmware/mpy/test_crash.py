@@ -6,7 +6,7 @@ import asyncio
 import os
 
 import machine
-from doorpad_fw import crash, main
+from doorpad_fw import crash, main, restart
 
 from cases import cases, equal
 
@@ -110,6 +110,27 @@ def test_journal_is_told_of_each_crash_once():
     equal((log.untold, crash.CrashLog().untold), (0, 0))
     _crash(OSError(5))
     equal(crash.CrashLog().untold, 1)
+
+
+def _starts(cause):
+    """What a start makes of its cause: the crashes in a row."""
+    return crash.at_start(cause, restart.was_panic(cause))[0]
+
+
+def test_panic_counts_as_a_crash_and_a_restart_that_was_asked_for_does_not():
+    _fresh()
+    equal(_starts(machine.PWRON_RESET), 0)
+    try:
+        restart.restart()
+    except SystemExit as ended:
+        equal(ended.args, (machine.EXIT_RESET,))
+    equal(_starts(machine.HARD_RESET), 0)
+    equal(_starts(machine.HARD_RESET), 1, "one restart is one")
+    equal(crash.CrashLog().crash(0)[2], "the chip reset itself: a panic")
+    _crash(OSError(5))
+    equal(_starts(machine.HARD_RESET), 2, "counted by what it said")
+    equal(_starts(machine.WDT_RESET), 3)
+    equal(_starts(machine.SOFT_RESET), 3)
 
 
 def _outlive(seconds, attended=False):
