@@ -21,7 +21,7 @@ from doorpad.events.delivery import Deliverer
 from doorpad.events.log import record
 from doorpad.events.posting import Poster
 from doorpad.events.signing import signed_headers
-from doorpad.store.schema import Delivery
+from doorpad.store.schema import Delivery, Webhook
 from doorpad.store.sqlite import Dialect
 from seam import AsyncSeam, SeamWebhook
 from sqlalchemy import func, select, text
@@ -382,6 +382,18 @@ async def test_webhook_that_cannot_be_is_refused(
 ) -> None:
     check_refused(await http.post("/webhooks/create", json=body), 400, type_, *fields)
     assert (await http.get("/webhooks/list")).json()["webhooks"] == []
+
+
+async def test_hundredth_webhook_is_the_last(world: World, http: httpx.AsyncClient) -> None:
+    async with world.database.write() as session:
+        for number in range(99):
+            id_ = f"00000000-0000-4000-8000-{number:012}"
+            session.add(Webhook(webhook_id=id_, url="-", secret="-", event_types=["*"], created_at_ms=0))
+    asked = {"url": "https://example.org/"}
+    last = (await http.post("/webhooks/create", json=asked)).json()["webhook"]
+    check_refused(await http.post("/webhooks/create", json=asked), 400, "too_many_webhooks")
+    await http.delete(f"/webhooks/delete?webhook_id={last['webhook_id']}")
+    assert (await http.post("/webhooks/create", json=asked)).status_code == 200
 
 
 async def test_private_addresses_are_for_owners_who_allow_them(

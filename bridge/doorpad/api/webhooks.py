@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
@@ -18,6 +18,8 @@ from doorpad.events.types import KNOWN, OWN
 from doorpad.store.schema import Delivery, Webhook
 
 _REPLACE: tuple[Verb, ...] = ("PUT", "POST")
+
+_WEBHOOKS_MAX = 100  # each may hold up to four connections of the hub
 
 EventTypes = Annotated[list[Text], msgspec.Meta(min_length=1, max_length=200)]
 Url = Annotated[str, msgspec.Meta(max_length=2_000)]
@@ -96,6 +98,10 @@ async def _create(service: Service, params: CreateParams) -> Reply:
         created_at_ms=service.now_ms(),
     )
     async with service.database.write() as session:
+        if (await session.scalar(select(func.count()).select_from(Webhook)) or 0) >= _WEBHOOKS_MAX:
+            raise ApiError(
+                400, "too_many_webhooks", f"there are {_WEBHOOKS_MAX} webhooks already; delete one"
+            )
         session.add(webhook)
     return {"webhook": _shown(webhook, secret=True)}
 
