@@ -11,7 +11,6 @@ from time import ticks_diff, ticks_ms
 from doorpad_fw import entry, health, inputs, program, seldom
 from doorpad_fw.decide import decide
 from doorpad_fw.doorway import Doorway
-from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import FlashError
 
 _ATTENDED_S = const(10)  # so long after a key somebody is still there
@@ -21,7 +20,7 @@ _EXIT_AGAIN_MS = const(1000)  # a contact that flutters must not fill the journa
 class Door:
     """`on_change()` is called when table or journal changed here, so that the link can tell the host."""
 
-    def __init__(self, identity, slots, journal, clock, outputs, settings, on_change):
+    def __init__(self, identity, slots, journal, lockout, clock, outputs, settings, on_change):
         self._identity = identity
         self._slots = slots
         self._journal = journal
@@ -32,7 +31,7 @@ class Door:
         self._entry = entry.Entry()
         self._programming = program.Programming()
         self._doorway = Doorway(settings)
-        self._lockout = Lockout(journal.lockout, ticks_ms(), settings)
+        self._lockout = lockout
         self._stuck = 0  # keys
         self._attended_s = 0
         self._exit_ms = ticks_ms()  # when the button inside was last noted

@@ -1,7 +1,7 @@
 """Wrong-PIN lockout: counts tries, says when entry is shut. No I/O, no clock of its own.
 
 The state fits a byte that every journal entry carries, so a power cut forgives nothing: a lockout that was
-running starts again in full.
+running starts again in full, but for what a clock chip has seen of it pass (served.py).
 
     bits 0..2  wrong tries since the last right one or lockout
     bits 3..5  lockouts in a row
@@ -21,7 +21,7 @@ class Lockout:
     """`settings`: "wrong_max", how many wrong tries shut the entry, and "lockout_s", for how long at first."""
 
     def __init__(self, packed, now_ms, settings):
-        """`packed`: the state byte of the newest journal entry, 0 for none; `now_ms`: ticks."""
+        """`packed`: the state byte of the newest journal entry, 0 for none; `now_ms`: ticks when a lockout began."""
         self._settings = settings
         self.wrong = packed & 7
         self.level = packed >> 3 & 7

@@ -9,6 +9,7 @@ import os
 from doorpad_link import messages
 from esp32 import Partition
 from machine import WDT_RESET, reset_cause
+from time import ticks_add, ticks_ms
 
 import selector
 from doorpad_fw import health, pins, seldom
@@ -17,6 +18,7 @@ from doorpad_fw.door import Door
 from doorpad_fw.inputs import Inputs
 from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
+from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import Log
 from doorpad_fw.matrix import Matrix
 from doorpad_fw.outputs import Outputs
@@ -88,7 +90,9 @@ def build(feed):
         seldom.call("doorpad_fw.clock_chip", "restore", clock, journal.floor)
     link = None
     changed = asyncio.Event()  # and no function of this module, which would keep all of it
-    door = Door(identity, slots, journal, clock, Outputs(settings), settings, changed.set)
+    served_ms = seldom.call("doorpad_fw.served", "ms", journal, clock) if clock.trusted else 0
+    lockout = Lockout(journal.lockout, ticks_add(ticks_ms(), -served_ms), settings)
+    door = Door(identity, slots, journal, lockout, clock, Outputs(settings), settings, changed.set)
     if not is_alone:
         link = _open_link(identity, slots, journal, clock, door, settings, changed)
     door.note(messages.EV_BOOT, cause)

@@ -8,6 +8,7 @@ from doorpad_fw.clock import Clock
 from doorpad_fw.door import Door
 from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
+from doorpad_fw.lockout import Lockout
 from doorpad_fw.log import Log
 from doorpad_fw.operations import Operations
 from doorpad_fw.outputs import Outputs
@@ -15,6 +16,7 @@ from doorpad_fw.slots import LAYOUT as SLOT_LAYOUT
 from doorpad_fw.slots import NO_CODE, Slot, Slots
 from doorpad_link import messages
 from doorpad_link.identity import Identity, pin_tag
+from time import ticks_ms
 
 from journal_entries import entries_after
 from ram_flash import Flash
@@ -47,6 +49,7 @@ class Keypad:
             self.identity,
             self.slots,
             self.journal,
+            Lockout(self.journal.lockout, ticks_ms(), self.settings),
             self.clock,
             Outputs(self.settings),
             self.settings,

@@ -2,62 +2,18 @@
 
 import esp32_time
 
-import json
 import os
 
 import ds3231
-import time
 from doorpad_fw import clock_chip, health
 from doorpad_fw.clock import Clock
 from doorpad_link import messages
 
 from cases import cases, equal
+from chip_world import FILE, NOW_S, NOW_UNIX, World
 
 HEAP = "400K"
-UNIX_OF_2000 = 946_684_800
-NOW_UNIX = 1_800_000_000  # 2027-01-15T08:00:00Z, a Friday
-NOW_S = NOW_UNIX - UNIX_OF_2000
 NO_FLOOR = (0, 0)
-FILE = "clock_chip.json"
-
-
-class _World:
-    """The chip's file, and the time outside; `ahead_ms` is what it is ahead of the keypad's virtual time."""
-
-    def __init__(self, battery=True, stuck=0, drift_ppb=0):
-        self.ahead_ms = 0
-        ds3231.now_ms = lambda: NOW_UNIX * 1000 + esp32_time.now_ms() + self.ahead_ms
-        self._write(
-            {
-                "registers": list(ds3231._AT_POWER_ON),
-                "at_ms": ds3231.now_ms(),
-                "battery": battery,
-                "stuck": stuck,
-                "drift_ppb": drift_ppb,
-            }
-        )
-        health.bits = 0
-
-    def _write(self, chip):
-        with open(FILE, "w") as file:
-            json.dump(chip, file)
-        ds3231._chip = None
-
-    def registers(self):
-        return ds3231._load()["registers"]
-
-    def change(self, **fields):
-        chip = ds3231._load()
-        chip.update(fields)
-        self._write(chip)
-
-    def power_cut(self, off_ms):
-        """The board is off for so long; what the chip keeps is in its file."""
-        ds3231._chip = None
-        os.putenv("DOORPAD_RESET_CAUSE", "1")
-        self.ahead_ms += off_ms
-        time.set_clock(0, 0)
-        return Clock()
 
 
 def _set(clock, seconds=NOW_S, ms=0, error_ms=20):
@@ -71,7 +27,7 @@ def _off_ms(clock, seconds, ms):
 
 
 def test_registers_are_those_of_the_data_sheet():
-    world = _World()
+    world = World()
     _set(Clock())
     # 08:00:00, weekday 5 with Monday as 1, 15 January 27; INTCN alone, and OSF cleared.
     equal(bytes(world.registers()[:7]), b"\x00\x00\x08\x05\x15\x01\x27")
@@ -82,7 +38,7 @@ def test_registers_are_those_of_the_data_sheet():
 @cases((0, 0), (1, 0), (3600, 999), (86_400, 500), (3_456_000, 250), (43_200_000, 0))
 def test_time_comes_back_after_a_power_cut_within_the_error_that_is_told(case):
     off_s, ms = case
-    world = _World(drift_ppb=4_000)  # within what the data sheet allows
+    world = World(drift_ppb=4_000)  # within what the data sheet allows
     _set(Clock(), NOW_S, ms)
     for part_ms in (0, 1, 499, 500, 999):
         clock = world.power_cut(off_s * 1000 + part_ms)
@@ -96,7 +52,7 @@ def test_time_comes_back_after_a_power_cut_within_the_error_that_is_told(case):
 
 
 def test_chip_without_battery_has_lost_the_time_and_says_so():
-    world = _World(battery=False)
+    world = World(battery=False)
     _set(Clock())
     clock = world.power_cut(1000)
     equal((clock_chip.restore(clock, NO_FLOOR), clock.trusted), (False, False))
@@ -104,7 +60,7 @@ def test_chip_without_battery_has_lost_the_time_and_says_so():
 
 
 def test_oscillator_that_stood_still_is_not_believed_though_all_else_is_there():
-    world = _World()
+    world = World()
     _set(Clock())
     registers = world.registers()
     registers[15] |= 0x80
@@ -118,7 +74,7 @@ def test_oscillator_that_stood_still_is_not_believed_though_all_else_is_there():
 @cases((0, 0x5A), (1, 0x60), (5, 0x13), (5, 0x00), (4, 0x32), (4, 0x00), (2, 0x48), (2, 0x24), (3, 0x00))
 def test_registers_that_are_no_time_are_not_believed(case):
     register, value = case
-    world = _World()
+    world = World()
     _set(Clock())
     registers = world.registers()
     registers[register] = value
@@ -128,7 +84,7 @@ def test_registers_that_are_no_time_are_not_believed(case):
 
 
 def test_time_that_another_program_gave_the_chip_is_not_believed():
-    world = _World()
+    world = World()
     _set(Clock())
     for register in range(7, 14):
         registers = list(world.registers())
@@ -141,7 +97,7 @@ def test_time_that_another_program_gave_the_chip_is_not_believed():
 
 
 def test_chip_behind_the_journal_is_not_believed_and_the_floor_holds():
-    world = _World()
+    world = World()
     _set(Clock())
     clock = world.power_cut(1000)
     equal((clock_chip.restore(clock, (NOW_S + 3600, 0)), clock.trusted), (False, False))
@@ -154,7 +110,7 @@ def test_chip_behind_the_journal_is_not_believed_and_the_floor_holds():
 
 @cases(1, 5, 9)
 def test_bus_that_waits_for_the_rest_of_a_byte_is_freed(pulses):
-    world = _World()
+    world = World()
     _set(Clock())
     world.change(stuck=pulses)
     clock = world.power_cut(1000)
@@ -163,7 +119,7 @@ def test_bus_that_waits_for_the_rest_of_a_byte_is_freed(pulses):
 
 @cases(10, -1)
 def test_bus_that_stays_stuck_is_told_and_costs_nothing_else(pulses):
-    world = _World()
+    world = World()
     _set(Clock())
     world.change(stuck=pulses)
     clock = world.power_cut(1000)
@@ -175,7 +131,7 @@ def test_bus_that_stays_stuck_is_told_and_costs_nothing_else(pulses):
 
 
 def test_missing_chip_is_told():
-    _World()
+    World()
     os.remove(FILE)
     ds3231._chip = None
     clock = Clock()
@@ -183,7 +139,7 @@ def test_missing_chip_is_told():
 
 
 def test_year_2099_becomes_2100_in_the_chip():
-    world = _World()
+    world = World()
     last_s = 3_155_759_999  # 2099-12-31T23:59:59Z, in seconds since 2000
     _set(Clock(), last_s)
     clock = world.power_cut(2000)
@@ -192,7 +148,7 @@ def test_year_2099_becomes_2100_in_the_chip():
 
 
 def test_clock_alone_for_weeks_is_corrected_by_its_chip_every_hour():
-    _World(drift_ppb=2_000)
+    World(drift_ppb=2_000)
     clock = Clock()
     clock.has_chip = True
     _set(clock)
@@ -210,7 +166,7 @@ def test_clock_alone_for_weeks_is_corrected_by_its_chip_every_hour():
 
 
 def test_host_that_knows_better_than_the_chip_is_not_overruled():
-    _World()
+    World()
     clock = Clock()
     clock.has_chip = True
     _set(clock)
