@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,13 +16,15 @@ import httpx
 import pytest
 from api_world import World, check_refused
 from doorpad.api.events import event_object
-from doorpad.api.keys import ApiKeys
+from doorpad.api.keys import ApiKeys, add_key, generate_key
 from doorpad.api.server import Server
 from doorpad.events import delivery
 from doorpad.events.delivery import Deliverer
 from doorpad.events.log import record
 from doorpad.events.posting import Poster
-from doorpad.events.signing import signed_headers
+from doorpad.events.signing import new_secret, signed_headers
+from doorpad.store import sqlite
+from doorpad.store.database import FILE_NAME, Database
 from doorpad.store.schema import Delivery, Webhook
 from doorpad.store.sqlite import Dialect
 from seam import AsyncSeam, SeamWebhook
@@ -285,6 +289,40 @@ async def test_outbox_that_a_dead_receiver_fills_is_not_read_from_end_to_end(wor
         steps = [step for *_, step in plan]
     assert "SEARCH d USING COVERING INDEX ix_deliveries_webhook_id_device_id_seq" in "\n".join(steps)
     assert not [step for step in steps if re.match("SCAN (d|deliveries|events)\\b", step)]
+
+
+async def test_lock_of_another_program_holds_deliveries_up_and_no_longer_than_it_lasts(
+    migrated: Path, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_MS", 1)
+    monkeypatch.setattr(delivery, "_AGAIN_S", 0.0)
+    shutil.copytree(migrated, tmp_path / "locked")
+    database = await Database.open(tmp_path / "locked")
+    key = generate_key()
+    add_key(tmp_path / "locked", key, "test")
+    world = World(database, key, ApiKeys(tmp_path / "locked"))
+    other = sqlite3.connect(tmp_path / "locked" / FILE_NAME, isolation_level=None)
+    async with database.write() as session:
+        session.add(
+            Webhook(
+                webhook_id=UNKNOWN,
+                url=receiver.url,
+                secret=new_secret(),
+                event_types=["*"],
+                created_at_ms=0,
+            )
+        )
+    logged = [await log(world, number, None) for number in range(2)]
+    other.execute("BEGIN IMMEDIATE")
+    async with delivering(world):
+        # Sent twice at least, for that it arrived could not be written down; then both, in their order.
+        assert [it["event_id"] for it in await receiver.events(2)] == [logged[0]] * 2
+        other.execute("ROLLBACK")
+        await until(world, [])
+    told = [json.loads(receiver.got.get_nowait()[1])["event_id"] for _ in range(receiver.got.qsize())]
+    assert list(dict.fromkeys(told))[-1] == logged[1]
+    other.close()
+    await database.close()
 
 
 async def test_outbox_outlives_the_process(

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, String, bindparam, delete, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Post
@@ -27,6 +28,7 @@ RETRIES_S = (5, 300, 1_800, 7_200, 18_000, 36_000)
 KEPT_MS = 7 * 86_400_000
 _GONE = 410  # the receiver's word for "never again"
 _AT_ONCE_MAX = 4  # posts under way to one receiver
+_AGAIN_S = 5.0  # after the hub's own database failed: another program may have locked it
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +119,11 @@ class Deliverer:
         try:
             while True:
                 self._woken.clear()
-                next_ms = await self._start_due()
+                try:
+                    next_ms = await self._start_due()
+                except SQLAlchemyError:
+                    log.exception("webhooks: what is due could not be read; again in %g s", _AGAIN_S)
+                    next_ms = self._now_ms() + round(_AGAIN_S * 1000)
                 seconds = None if next_ms is None else max(next_ms - self._now_ms(), 0) / 1000
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
@@ -163,6 +169,8 @@ class Deliverer:
             return
         if error := task.exception():
             log.error("webhook %s: a delivery failed in the hub itself", queue[0], exc_info=error)
+            # What it was is still due.
+            asyncio.get_running_loop().call_later(_AGAIN_S, self.wake)
         else:
             self.wake()
 
