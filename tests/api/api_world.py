@@ -11,12 +11,14 @@ from doorpad.api.keys import ApiKeys
 from doorpad.api.server import Server
 from doorpad.errors import BenchUnavailable
 from doorpad.events.log import EventFeed
-from doorpad.link.operations import SlotRecord
+from doorpad.link.operations import SLOT_MAX, SlotRecord
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import AccessCode, Device, Slot
+from doorpad.sync import unsettled
 from doorpad.sync.effects import Learned, apply_record
 from doorpad.sync.passing import pass_time
+from doorpad.sync.plan import Plan, plan
 from doorpad.sync.strike import Strike
 from doorpad.sync.timing import Timing
 from doorpad_link.messages import ENABLED, FROM_KEYPAD, MANAGED
@@ -149,6 +151,23 @@ class World:
                     access_code_id=access_code_id if code.managed else None,
                     maker=HUB if code.managed else KEYPAD,
                 )
+            )
+
+    async def planned(self, device_id: str) -> Plan:
+        """What the synchronisation would do at the keypad now."""
+        async with self.database.write() as session:
+            device = await session.get_one(Device, device_id)
+            now_s, capacity = self.now_ms // 1_000, device.capacity or 0
+            found = await unsettled.read(session, device_id, capacity, now_s, 16, frozenset())
+            return plan(
+                found.codes,
+                found.held,
+                orphans=found.orphans,
+                used=found.used,
+                capacity=capacity,
+                slot_max=SLOT_MAX,
+                now_s=now_s,
+                ahead_s=int(self.timing.set_ahead_s),
             )
 
     async def pass_time(self, device_id: str, until_ms: int) -> None:

@@ -13,8 +13,7 @@ import httpx
 import pytest
 from api_world import HUB, World, check_refused
 from doorpad.store.schema import AccessCode, Device
-from doorpad.sync import unsettled
-from doorpad.sync.plan import Write, plan
+from doorpad.sync.plan import Write
 from doorpad_link.messages import ENABLED, MANAGED
 from sqlalchemy import select
 
@@ -90,19 +89,7 @@ class Asking:
 
     async def writes(self) -> list[Write]:
         """What is to be written to the first door's keypad now."""
-        async with self.world.database.write() as session:
-            device = await session.get_one(Device, self.door)
-            now_s = self.world.now_ms // 1_000
-            found = await unsettled.read(session, self.door, device.capacity or 0, now_s, 16, frozenset())
-            todo = plan(
-                found.codes,
-                found.held,
-                orphans=found.orphans,
-                used=found.used,
-                capacity=device.capacity or 0,
-                slot_max=4096,
-                now_s=now_s,
-            )
+        todo = await self.world.planned(self.door)
         return [action for action in todo.actions if isinstance(action, Write)]
 
     async def written(self, **fields: object) -> Write:
@@ -214,10 +201,16 @@ async def _no_keypad_computes_codes(asking: Asking) -> None:
 
 
 @on((CREATE, UPDATE), "use_backup_access_code_pool")
-async def _has_no_pool(asking: Asking) -> None:
-    await asking.refused(True)
-    response = await asking.post(device_id=asking.door, access_code_id=UNKNOWN, **{asking.name: False})
-    assert response.status_code == 200, response.text
+async def _has_spare_codes_kept(asking: Asking) -> None:
+    async def keeps() -> bool:
+        async with asking.world.database.read() as session:
+            return (await session.get_one(Device, asking.door)).backup_pool
+
+    await asking.refused(True)  # an ongoing code has no backup
+    subject = {"device_id": asking.door, "access_code_id": UNKNOWN, "starts_at": STARTS, "ends_at": ENDS}
+    for wanted in (False, True):
+        await asking.post(**subject, use_backup_access_code_pool=wanted)
+        assert await keeps() is wanted
 
 
 @on((CREATE, UPDATE), "max_time_rounding")
