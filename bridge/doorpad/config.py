@@ -29,6 +29,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
     `half_duplex`: the line is one pair of wires for both directions, as RS-485 has.
+    `weak_years`: a PIN that begins or ends with a year is weak there: none is made up, and a chosen one is marked.
     `profile`: the brand that it plays (store/brands.py); a keypad that is not emulated is generic.
     """
 
@@ -40,6 +41,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     half_duplex: bool = False
     control: str | None = None
     profile: ProfileName = "generic"
+    weak_years: bool = False
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -91,6 +93,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
                 keys=self.keys,
                 consoles=self.data / "consoles",
                 profile=keypad.profile,
+                weak_years=keypad.weak_years,
             )
             for keypad in self.keypads
         ]

@@ -30,7 +30,7 @@ def test_every_setting_is_taken(tmp_path):
         'data = "/var/lib/doorpad"\nlisten = "[::1]:0"\n'
         'errors_vocabulary = "2026"\naudit_kept_days = 30\n[timing]\npoll_s = 1.5\n'
         + KEYPAD.format(serial="0" * 16)
-        + 'baud = 9600\nmax_baud = 57600\ncontrol = "bench"\n'
+        + 'baud = 9600\nmax_baud = 57600\ncontrol = "bench"\nweak_years = true\n'
         + KEYPAD.format(serial="1" * 16)
     )
     loaded = _load(tmp_path, text)
@@ -42,6 +42,7 @@ def test_every_setting_is_taken(tmp_path):
         (9600, 57_600, "bench"),
         (115_200, None, None),
     ]
+    assert [port.weak_years for port in loaded.keypad_ports()] == [True, False]
 
 
 def test_keypad_without_a_port_is_looked_for_at_those_of_the_list(tmp_path):

@@ -185,7 +185,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         workspace_id=hub.workspace_id,
         created_at=iso(code.created_at_ms),
         name=code.name,
-        appearance=Appearance(code.name),
+        appearance=Appearance(brands.of(rows.device).shown_name(code.name)),
         code=code.code,
         type=_type(code),
         starts_at=iso_s(code.starts_at_s),
@@ -206,7 +206,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         common_code_key=code.common_code_key,
         doorpad={
             **_on_keypad(rows),
-            "is_weak_code": code.code is not None and is_weak(code.code),
+            "is_weak_code": code.code is not None and is_weak(code.code, years=rows.device.weak_years),
             "backup_pulled_at": None if rows.pulled is None else iso(rows.pulled.created_at_ms),
         },
     )

@@ -198,6 +198,13 @@ def device_warnings(device: Device) -> list[WarningObject]:
     ]
 
 
+def _constraint(rule: brands.Constraint) -> dict[str, Any]:
+    shown: dict[str, Any] = {"constraint_type": rule.name}
+    if rule.characters is not None:
+        shown["min_length"], shown["max_length"] = rule.characters
+    return shown
+
+
 def _properties(device: Device) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "online": device.link_state == "online",
@@ -217,6 +224,7 @@ def _properties(device: Device) -> dict[str, Any]:
         "has_native_entry_events": True,
         "supports_backup_access_code_pool": True,
         "supported_code_lengths": lengths(device),
+        "code_constraints": [_constraint(it) for it in brands.of(device).constraints],
     }
     if device.capacity is not None:
         properties["max_active_codes_supported"] = device.capacity

@@ -8,6 +8,7 @@ general one. This module is the one table from cause to such a name. Pure: rows 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from doorpad_link.messages import ENABLED, HEALTH_KEY_STUCK
 
@@ -81,6 +82,14 @@ class DeviceRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """A rule that codes are kept to, by the API's name. `characters`: least and most of a name that is shown."""
+
+    name: Literal["cannot_specify_pin_code", "name_must_be_unique", "name_length"]
+    characters: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A brand. `digits`: least and most of a PIN; `slots`: codes that its keypad takes."""
 
@@ -91,8 +100,20 @@ class Profile:
     rules: tuple[Rule, ...] = ()
     device_rules: tuple[DeviceRule, ...] = ()
     full_error: str | None = None  # stands on the hub while all slots are used
-    chooses_codes: bool = False  # the brand makes up the PIN; none can be asked for
+    constraints: tuple[Constraint, ...] = ()
     gives_codes_away: bool = True  # codes that were made at the device can be taken over
+
+    @property
+    def chooses_codes(self) -> bool:
+        """Whether the brand makes up the PIN, and none can be asked for."""
+        return any(it.name == "cannot_specify_pin_code" for it in self.constraints)
+
+    def shown_name(self, name: str | None) -> str | None:
+        """A code's name as the brand's own displays have room for it."""
+        for it in self.constraints:
+            if it.characters is not None and name is not None:
+                return name[: it.characters[1]]
+        return name
 
 
 def _stands(name: str) -> Cause:
@@ -297,6 +318,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
             Rule("wyze_duplicate_code_name", _same_name),
             Rule("wyze_potential_duplicate_code", _unknown_duplicate),
         ),
+        constraints=(Constraint("name_must_be_unique"),),
     ),
     "schlage": Profile(
         "schlage_lock",
@@ -307,6 +329,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
             Rule("schlage_detected_duplicate", _stands("duplicate_code_on_device"), is_warning=True),
             Rule("schlage_creation_outage", _refused(1), is_warning=True),
         ),
+        constraints=(Constraint("name_length", (1, 12)),),
     ),
     "ttlock": Profile(
         "ttlock_lock",
@@ -335,7 +358,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         (6, 6),
         4096,
         (Rule("dormakaba_oracode_no_valid_user_level", _no_level),),
-        chooses_codes=True,
+        constraints=(Constraint("cannot_specify_pin_code"),),
     ),
 }
 

@@ -19,6 +19,7 @@ _WEAK = frozenset(
     for length in range(2, PIN_MAX + 1)
     for at in range(len(digits) - length + 1)
 )
+_YEARS = frozenset(str(year) for year in range(1900, 2100))
 
 
 def lengths(device: Device) -> list[int]:
@@ -47,9 +48,10 @@ async def new_pin(
         None, if 1,000 tries found none.
     """
     length = new_length(devices, preferred_length)
+    years = any(device.weak_years for device in devices)
     for _ in range(_TRIES_MAX):
         pin = f"{secrets.randbelow(10**length):0{length}}"
-        if not is_weak(pin) and not await _is_taken(session, devices, pin):
+        if not is_weak(pin, years=years) and not await _is_taken(session, devices, pin):
             return pin
     return None
 
@@ -70,6 +72,10 @@ async def _is_taken(session: AsyncSession, devices: Sequence[Device], pin: str) 
     return await session.scalar(query.limit(1)) is not None
 
 
-def is_weak(pin: str) -> bool:
-    """Whether the digits are all the same, or each is one more, or one less, than that before it."""
-    return pin in _WEAK
+def is_weak(pin: str, *, years: bool = False) -> bool:
+    """Whether the digits are all the same, or each is one more, or one less, than that before it.
+
+    Args:
+        years: also whether it begins or ends with a year of 1900 to 2099, as years and dates of birth do.
+    """
+    return pin in _WEAK or (years and (pin[:4] in _YEARS or pin[-4:] in _YEARS))

@@ -86,6 +86,9 @@ class Device(Base):
         JSON, default=dict, server_default=text("'{}'")
     )
     simulated: Mapped[bool]
+    weak_years: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # PINs with years are weak
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     capacity: Mapped[int | None]  # slots; None until the keypad has told it
     pin_min: Mapped[int | None]

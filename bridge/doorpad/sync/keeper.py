@@ -128,6 +128,7 @@ class Keeper:
                         name=self._keypad.name,
                         simulated=self._keypad.simulated,
                         profile=self._keypad.profile,
+                        weak_years=self._keypad.weak_years,
                         created_at_ms=now_ms,
                         link_changed_at_ms=now_ms,
                     )
@@ -137,6 +138,7 @@ class Keeper:
             device.name = self._keypad.name
             device.simulated = self._keypad.simulated
             device.profile = self._keypad.profile
+            device.weak_years = self._keypad.weak_years
             named_again(device)
             self._timekeeper.known = known_drift(device)
             if device.link_state == "online":

@@ -20,3 +20,4 @@ class KeypadPort:
     keys: Path  # folder of the key files, keyring.py
     consoles: Path  # folder of what keypads said beside the link, console.py
     profile: ProfileName = "generic"
+    weak_years: bool = False
