@@ -8,7 +8,9 @@ from api_world import NOW_S, World, check_refused
 from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
 from doorpad.store.pins import is_weak
+from doorpad.store.schema import Event
 from seam import NULL, AsyncSeam, SeamHttpApiError, SeamHttpInvalidInputError
+from sqlalchemy import select
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 STARTS, ENDS = "2027-01-15T10:00:00Z", "2027-01-16T10:00:00Z"
@@ -40,6 +42,36 @@ async def test_generated_code_of_several_doors_is_one_that_all_can_hold(
     with pytest.raises(SeamHttpInvalidInputError) as caught:
         await seam.access_codes.create(device_id=third, common_code_key=key, code="59102")
     assert caught.value.get_validation_error_messages("code")
+
+
+async def test_creation_with_a_key_of_the_clients_own_is_repeatable(
+    world: World, http: httpx.AsyncClient, doors: list[str]
+) -> None:
+    asked = {
+        "device_id": doors[0],
+        "name": "Booking 2041",
+        "common_code_key": "booking-2041",
+        "starts_at": STARTS,
+        "ends_at": ENDS,
+    }
+    first = (await http.post("/access_codes/create", json=asked)).json()
+    pin = first["access_code"]["code"]
+    for again in ({}, {"code": pin}):  # as after an answer that was lost
+        assert (await http.post("/access_codes/create", json=asked | again)).json() == first
+    assert world.wakes.device_ids == [doors[0]]
+    async with world.database.read() as session:
+        events = (await session.scalars(select(Event.event_type))).all()
+    assert events == ["access_code.created"]
+    # Another request with the key is one for another code, and here the PIN is taken.
+    for other in ({"name": "Ann"}, {"ends_at": "2027-01-17T10:00:00Z"}, {"is_one_time_use": True}):
+        response = await http.post("/access_codes/create", json=asked | other)
+        error = check_refused(response, 409, "duplicate_access_code")
+        assert error["data"] == {"access_code_id": first["access_code"]["access_code_id"]}
+    on_the_other = (await http.post("/access_codes/create", json=asked | {"device_id": doors[1]})).json()
+    assert on_the_other["access_code"]["code"] == pin
+    await http.delete(f"/access_codes/delete?access_code_id={first['access_code']['access_code_id']}")
+    response = await http.post("/access_codes/create", json=asked)
+    assert response.status_code == 409, "the keypad may still have the first"
 
 
 async def test_named_code_of_several_doors_has_no_key(seam: AsyncSeam, doors: list[str]) -> None:

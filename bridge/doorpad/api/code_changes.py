@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.attempts import (
     ActionAttemptObject,
+    ActionType,
     attempt_object,
     attempt_reply,
     begin_code_attempt,
@@ -41,6 +42,14 @@ from doorpad.store.schema import POOLED, AccessCode, ActionAttempt
 from doorpad.store.statements import Query, change
 
 _CODE = Query(AccessCode, AccessCode.access_code_id == bindparam("id"))
+_MEMBERS = Query(
+    AccessCode,
+    AccessCode.common_code_key == bindparam("key"),
+    AccessCode.device_id == bindparam("device_id"),
+    AccessCode.managed.is_(True),
+    AccessCode.state == "active",
+    AccessCode.backup.is_(None),
+)
 _REPEATABLE_MS = 600_000  # how long after a deletion the same DELETE is answered as the first was
 
 
@@ -87,33 +96,80 @@ async def _create(service: Service, params: CreateParams) -> Reply:
             device = seen_device_or_404(session, params.device_id)
             params.refuse_offline(device)
             pin = await _group_pin(session, params.common_code_key, params.code)
-            if pin is None:
-                pin = await generate_pin(session, [device], params.preferred_code_length)
+            before = _made_before(session, params, window)
+            if before is not None:
+                attempt = await _attempt_about(session, before, "CREATE_ACCESS_CODE")
+                if attempt is None:  # create_multiple begins none
+                    attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", before, now_ms)
             else:
-                check_pin(device, pin)
-                check_free(session, device.device_id, pin, *window, now_s=now_ms // 1_000)
-            code = await add_code(
-                session,
-                device,
-                pin,
-                window,
-                params,
-                name=params.name,
-                common_code_key=params.common_code_key,
-                now_ms=now_ms,
-            )
-            device = seen_device_or_404(session, params.device_id)  # the pool may stand on it now
-            attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", code, now_ms)
-            rows = new_code_rows(session, code, device)
-        service.changes.wake(code.device_id)
+                if pin is None:
+                    pin = await generate_pin(session, [device], params.preferred_code_length)
+                else:
+                    check_pin(device, pin)
+                    check_free(session, device.device_id, pin, *window, now_s=now_ms // 1_000)
+                code = await add_code(
+                    session,
+                    device,
+                    pin,
+                    window,
+                    params,
+                    name=params.name,
+                    common_code_key=params.common_code_key,
+                    now_ms=now_ms,
+                )
+                device = seen_device_or_404(session, params.device_id)  # the pool may stand on it now
+                attempt = begin_code_attempt(session, "CREATE_ACCESS_CODE", code, now_ms)
+                rows = new_code_rows(session, code, device)
+        if before is None:
+            service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
     shown = pending_attempt_object(attempt)  # nobody but this request knows of the code yet
-    if params.sync:
+    if before is not None or params.sync:
+        code_id = attempt.access_code_id
         async with service.database.read() as session:
-            (rows,) = code_rows(session, [await session.get_one(AccessCode, code.access_code_id)])
+            (rows,) = code_rows(session, [await session.get_one(AccessCode, code_id)])
             now_ms = service.now_ms()
             shown = attempt_object(session, hub, attempt, now_ms)
     return {"access_code": access_code_object(hub, rows, now_ms), "action_attempt": shown}
+
+
+def _made_before(
+    session: AsyncSession, params: CreateParams, window: tuple[int | None, int | None]
+) -> AccessCode | None:
+    """The code that this same request made earlier, by the key that its client chose.
+
+    A client that has lost an answer may so ask again, and has one code. Its PIN is right: `_group_pin` saw to that.
+    """
+    if params.common_code_key is None:
+        return None
+    members = _MEMBERS.all(session, key=params.common_code_key, device_id=str(params.device_id))
+    asked = (
+        params.name,
+        *window,
+        bool(params.external_modification_allowed()),
+        1 if params.is_one_time_use else None,
+    )
+    for code in members:
+        window_of = (code.starts_at_s, code.ends_at_s)
+        if asked == (code.name, *window_of, code.external_modification_allowed, code.uses_left):
+            return code
+    return None
+
+
+async def _attempt_about(
+    session: AsyncSession, code: AccessCode, action_type: ActionType
+) -> ActionAttempt | None:
+    """The last attempt of a kind about a code."""
+    attempt: ActionAttempt | None = await session.scalar(
+        select(ActionAttempt)
+        .where(
+            ActionAttempt.access_code_id == code.access_code_id,
+            ActionAttempt.action_type == action_type,
+        )
+        .order_by(ActionAttempt.created_at_ms.desc())
+        .limit(1)
+    )
+    return attempt
 
 
 async def _group_pin(session: AsyncSession, common_code_key: str | None, asked: str | None) -> str | None:
@@ -186,15 +242,7 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
                 audit_changed(session, code, asked)
                 revoke(session, code, now_ms)
             else:
-                attempt = await session.scalar(
-                    select(ActionAttempt)
-                    .where(
-                        ActionAttempt.access_code_id == code.access_code_id,
-                        ActionAttempt.action_type == "DELETE_ACCESS_CODE",
-                    )
-                    .order_by(ActionAttempt.created_at_ms.desc())
-                    .limit(1)
-                )
+                attempt = await _attempt_about(session, code, "DELETE_ACCESS_CODE")
             if attempt is None:  # also for a code that went without being asked to
                 attempt = begin_code_attempt(session, "DELETE_ACCESS_CODE", code, now_ms)
         if asked_now:
