@@ -42,7 +42,10 @@ from doorpad.sync.timing import SETTLE_S, Timing
 
 log = logging.getLogger(__name__)
 
-_TOGETHER_S = 0.25  # between looks at what is wanted, while a keypad is away
+# Between looks at what is wanted, while a keypad is away; and so many times what the last one took, for the more
+# codes wait, the longer it takes.
+_TOGETHER_S = 0.25
+_TOGETHER = 20
 
 
 def _now_s() -> float:
@@ -94,6 +97,7 @@ class Keeper:
         self._console = Console(keypad.consoles, keypad.serial)
         self._credentials = Credentials(keypad.serial)
         self._settled_at = 0.0
+        self._settle_took_s = 0.0
         self._counted: LinkStatistics | None = None  # in the sessions before the present one
         self._in_step = False  # the present session has brought its keypad in step
         self._losses = Losses(timing.flaky_s, _now_s())
@@ -199,7 +203,8 @@ class Keeper:
             woken = self._woken.is_set()
             if woken:
                 # Wishes that come one after the other are looked at together: each look reads the database.
-                await asyncio.sleep(max(self._settled_at + _TOGETHER_S - _now_s(), 0))
+                apart_s = min(max(_TOGETHER_S, _TOGETHER * self._settle_took_s), SETTLE_S)
+                await asyncio.sleep(max(self._settled_at + apart_s - _now_s(), 0))
             self._woken.clear()
             await self._is_down(reason, woken)
             left_s = due - _now_s()
@@ -386,4 +391,6 @@ class Keeper:
         """Let time pass for all codes. `may_finish`: the mirror is fresh, so that what it lacks is not there."""
         self._settled_at = _now_s()
         async with self._database.write() as session:
+            began = _now_s()
             await pass_time(session, self.device_id, self._now_ms(), self._timing, may_finish=may_finish)
+            self._settle_took_s = _now_s() - began
