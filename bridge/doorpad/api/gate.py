@@ -1,12 +1,12 @@
 """What holds for every request: an id, an API key that allows it, a path that answers to its verb, one envelope.
 
 It is an ASGI application of its own and not a web framework: all paths are fixed, each has one function, and what a
-framework does besides took longer than everything else that a read needs.
+framework does besides took longer than everything else that a read needs (bridge/BENCHMARKS.md).
 """
 
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -26,8 +26,6 @@ Scope = Mapping[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-request_id: ContextVar[str] = ContextVar("request_id")
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +51,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     def base_url(self) -> str:
         """What the client reached the hub at."""
         scope = self.scope
-        host = _header(scope, b"host")
+        host = str(dict(scope["headers"]).get(b"host", b""), "latin-1")
         if not host:  # HTTP/1.0
             host = "{}:{}".format(*scope["server"])
         return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
@@ -81,15 +79,16 @@ class Gate:
         self._keys = keys
         self._now_ms = now_ms
         self._failures = Failures()
+        self._ids = _request_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        id_ = str(uuid4())
-        request_id.set(id_)
+        id_ = next(self._ids)
         status, media_type, more = 200, JSON, []
         try:
             path = scope["path"]
+            headers = dict(scope["headers"])
             route = self._routes.get(path) or self._routes.get(_plain(path))
-            key = None if route is not None and route.public else self._key(scope)
+            key = None if route is not None and route.public else self._key(scope, headers)
             if route is None:
                 raise errors.no_path()
             if scope["method"] not in route.verbs:
@@ -105,7 +104,7 @@ class Gate:
                     verb=scope["method"],
                     path=path,
                     query=scope["query_string"],
-                    body=await _body(receive),
+                    body=await _body(receive) if _has_body(headers) else b"",
                     read_only=read_only,
                     scope=scope,
                 )
@@ -122,18 +121,18 @@ class Gate:
             _log.exception("request %s %s failed", id_, scope["path"])
             refusal = errors.internal()
             status, body = refusal.status, msgspec.json.encode(refusal.envelope(id_))
-        headers = [
+        about = [
             (b"content-type", media_type),
             (b"content-length", b"%d" % len(body)),
             (b"seam-request-id", id_.encode()),
             *more,
         ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": about})
         await send({"type": "http.response.body", "body": body})
 
-    def _key(self, scope: Scope) -> ApiKey:
+    def _key(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ApiKey:
         """The key that a request came with. Raises ApiError 401, or 429 where that was answered too often."""
-        key = self._keys.accept(_bearer(scope))
+        key = self._keys.accept(_bearer(headers))
         if key is None:
             address = scope["client"][0] if scope["client"] else ""
             wait_ms = self._failures.count(address, self._now_ms())
@@ -146,16 +145,20 @@ def _plain(path: str) -> str:
     return "/" + "/".join(filter(None, path.split("/")))
 
 
-def _header(scope: Scope, wanted: bytes) -> str:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return str(value, "latin-1")
-    return ""
+def _request_ids() -> Iterator[str]:
+    """UUIDs: a beginning by chance, and a count. One that is all chance takes a call of the system."""
+    beginning = str(uuid4())[:24]
+    return map((beginning + "{:012x}").format, itertools.count())
 
 
-def _bearer(scope: Scope) -> str:
-    scheme, _, key = _header(scope, b"authorization").partition(" ")
+def _bearer(headers: Mapping[bytes, bytes]) -> str:
+    scheme, _, key = str(headers.get(b"authorization", b""), "latin-1").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether anything follows the head: RFC 9112, section 6.3."""
+    return b"content-length" in headers or b"transfer-encoding" in headers
 
 
 async def _body(receive: Receive) -> bytes:
