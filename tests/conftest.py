@@ -3,8 +3,14 @@
 Without it hypothesis draws the same examples in every run, so that a change is judged by itself; with it, new ones.
 """
 
+import sys
+from pathlib import Path
+
 import hypothesis
 import pytest
+
+# Whatever folder a test lies in: the worlds of the end-to-end tests, and the grammar that their frames follow.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("hil", "link")]
 
 hypothesis.settings.register_profile("same examples", derandomize=True, database=None)
 

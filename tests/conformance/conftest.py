@@ -1,12 +1,9 @@
 """The conformance tests run against the same demo as the end-to-end tests."""
 
-import sys
 from pathlib import Path
 
 import pytest
 from node import Missing, install
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "hil"))
 
 
 @pytest.fixture(scope="session")

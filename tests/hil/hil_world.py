@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import taped
 from moved_clock import MovedClock
 from seam import Seam
 
@@ -258,7 +259,7 @@ class World:
         self._log = folder / "stderr"
         arguments = ["emulate", "--data", str(self.data), "--keypads", str(keypads), "--json"]
         arguments += ["--strike-ms", "150", "--listen", "127.0.0.1:0", *options]
-        self._commands = [Doorpad(arguments, self._log)]
+        self._commands = [Doorpad(arguments, self._log, taped.ARGUMENTS)]
         try:
             self._start(timing, settings, ports)
         except BaseException:
@@ -361,7 +362,9 @@ class World:
         return [event.event_type for event in self.events(access_code_id=access_code_id)]
 
     def close(self) -> None:
-        """Stop everything. Nothing may have failed unseen: no trace in the logs of bridge and keypads."""
+        """Stop everything. Nothing may have failed unseen: no trace in the logs of bridge and keypads, no frame
+        beside the grammar of the link.
+        """
         for command in (self.bridge, self._commands[0]):
             if command.process.poll() is None:
                 assert command.stop() == 0
@@ -369,6 +372,7 @@ class World:
         for console in self.data.glob("keypads/*/console.log"):
             text = console.read_text()
             assert text.count("Traceback") == (text.count("FlashError: ") if self.wears_out else 0), console
+        assert taped.check(self.data), "no keypad and no bridge has said anything"
 
     def abandon(self) -> None:
         """Leave no process behind, whatever has happened."""
@@ -381,10 +385,11 @@ class World:
 def emulated(folder: Path, *options: str) -> Iterator[Message]:
     """One emulated keypad without a bridge, as long as the block lasts: its serial, name, link, control and keys."""
     arguments = ["emulate", "--data", str(folder / "data"), "--strike-ms", "150", "--json", *options]
-    command = Doorpad(arguments, folder / "stderr")
+    command = Doorpad(arguments, folder / "stderr", taped.ARGUMENTS)
     try:
         yield {**command.ready()["keypads"][0], "keys": str(folder / "data" / "keys")}
         assert command.stop() == 0
+        taped.check(folder / "data")
     finally:
         if command.process.poll() is None:
             command.kill()

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import taped
 from doorpad.emulator.bench import BenchClient
 from doorpad.emulator.faults import Faults
 from doorpad.link import operations, rotation
@@ -74,13 +75,17 @@ class Keypad:
 
 
 @contextmanager
-def emulated(folder: Path, *options: str, baud: int | None = None) -> Iterator[Keypad]:
+def emulated(
+    folder: Path, *options: str, baud: int | None = None, nonsense: Iterable[str] = ()
+) -> Iterator[Keypad]:
     """One keypad for as long as the block lasts. `options`: further ones of `doorpad emulate`.
+
+    Every frame on its line has to follow protocol/doorpad.cddl, but for requests of the rules in `nonsense`.
 
     With `baud` it is on a line of this speed, with all limits of one.
     """
     data = folder / "data"
-    command = [sys.executable, "-m", "doorpad", "emulate", "--data", str(data), "--json", *options]
+    command = [sys.executable, *taped.ARGUMENTS, "emulate", "--data", str(data), "--json", *options]
     command += ["--strike-ms", "100", *(["--baud", str(baud)] if baud else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -97,6 +102,7 @@ def emulated(folder: Path, *options: str, baud: int | None = None) -> Iterator[K
             )
         finally:
             process.terminate()
+    taped.check(data, nonsense)
 
 
 @contextmanager

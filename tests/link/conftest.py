@@ -4,15 +4,18 @@ import importlib.util
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import reference
+import taped
 from doorpad.emulator import runtime
+from doorpad.emulator.cable import Cable
 from doorpad_link import device, host
 from grammar import Ear
+from mpy_keypad import MicroPythonKeypad
 
 ANSWER = Path(__file__).parent / "mpy" / "answer.py"
 HEAP = "400K"  # more than a keypad has: some questions are longer than any frame
@@ -45,7 +48,17 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     listen(host.HostSession, "take_output", from_device=False)
     listen(device.DeviceSession, "receive", from_device=True)
     listen(device.DeviceSession, "hint", from_device=True)
+    listen(MicroPythonKeypad, "receive", from_device=True)
     return ear
+
+
+@pytest.fixture(autouse=True)
+def _tapes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ear: Ear) -> Iterator[None]:
+    """Hears the cables of emulated keypads, too, that a test has in its own process."""
+    monkeypatch.setattr(Cable, "__init__", Cable.__init__)  # what `start` puts there goes with the test
+    taped.start()
+    yield
+    taped.check(tmp_path, ear.nonsense)
 
 
 Ask = Callable[[list[dict[str, Any]]], list[Any]]

@@ -64,6 +64,12 @@ def frame(head: bytes, body: bytes) -> bytes:
     return b"\0" + cobs(inner + zlib.crc32(inner).to_bytes(4, "little")) + b"\0"
 
 
+def split_proof(hello_r: bytes) -> tuple[bytes, bytes, bytes]:
+    """The body of a HELLO_R with an empty string for its proof, its key id, and its proof."""
+    items = cbor2.loads(hello_r)
+    return cbor2.dumps([*items[:5], b"", *items[6:]]), items[4], items[5]
+
+
 class Keys:
     """Section 2 of the specification: what follows from a key and the two bodies of the handshake."""
 

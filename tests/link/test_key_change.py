@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import taped
 from doorpad import keyring
 from doorpad.emulator.bench import BenchClient
 from doorpad.keyring import LinkKey
@@ -44,14 +45,15 @@ class Keypad:
 
 
 @pytest.fixture
-def keypad(tmp_path: Path) -> Iterator[Keypad]:
+def keypad(tmp_path: Path, ear: Ear) -> Iterator[Keypad]:
     data = tmp_path / "data"
-    command = [sys.executable, "-m", "doorpad", "emulate", "--data", str(data), "--json"]
+    command = [sys.executable, *taped.ARGUMENTS, "emulate", "--data", str(data), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         about: dict[str, Any] = json.loads(process.stdout.readline())["keypads"][0]
         yield Keypad(about["serial"], about["link"], Path(about["control"]), data / "keys")
         process.terminate()
+    taped.check(data, ear.nonsense)
 
 
 async def test_changed_key_holds_and_the_old_one_is_let_go(keypad: Keypad) -> None:

@@ -100,7 +100,8 @@ async def test_sender_that_minds_no_credit_is_what_overruns_a_buffer_and_it_is_c
 
 async def test_console_is_interrupted_by_no_byte_and_speaks_beside_what_is_printed(tmp_path, ear):
     ear.nonsense.add("time-request")
-    with emulated(tmp_path, "--slots", str(SLOTS), "--console", baud=115_200) as keypad:
+    options = ("--slots", str(SLOTS), "--console")
+    with emulated(tmp_path, *options, baud=115_200, nonsense=ear.nonsense) as keypad:
         pid = (await keypad.bench.request(about=True))["pid"]
         port = os.open(keypad.link, os.O_RDWR | os.O_NOCTTY)
         os.write(port, b"\r\x03\x03 print()\r\x04" * 8)
