@@ -5,7 +5,7 @@ a host little: the keypad reads its clock afterwards, within the round trip that
 """
 
 from doorpad_link import messages
-from doorpad_link.messages import UNIX_OF_2000
+from doorpad_link.messages import UNIX_OF_2000, UNIX_OF_2100
 from micropython import const
 
 from doorpad_fw import seldom
@@ -38,7 +38,7 @@ def serve(op, clock, journal, door, maker, body):
     """Do TIME or CLOCK; return (status, result)."""
     if op == messages.OP_TIME:
         unix_s, ms = body
-        if not 0 <= ms < 1000 or unix_s < UNIX_OF_2000:
+        if not 0 <= ms < 1000 or not UNIX_OF_2000 <= unix_s < UNIX_OF_2100:
             return messages.INVALID, None
         was_trusted = clock.trusted
         moved_s = set_time(clock, unix_s, ms, journal.floor, maker)
@@ -51,6 +51,8 @@ def serve(op, clock, journal, door, maker, body):
             or not 0 <= error_ms <= _ADJUST_MS_MAX
             or abs(drift_ppb) > _DRIFT_PPB_MAX
             or not 0 <= wander_ppb <= _DRIFT_PPB_MAX
+            or clock.now_s() + by_ms // 1000
+            >= UNIX_OF_2100 - UNIX_OF_2000 - 1  # with the milliseconds of both
         ):
             return messages.INVALID, None
         moved_s = adjust(clock, by_ms, error_ms, drift_ppb, wander_ppb, journal.floor, maker)

@@ -75,6 +75,9 @@ class Link:
         except (TypeError, ValueError) as error:
             sys.print_exception(error)
             return messages.INVALID, None
+        except OSError as error:
+            sys.print_exception(error)
+            return messages.FLASH, None
         self._session.following = self._identity.following
         return messages.OK, public
 

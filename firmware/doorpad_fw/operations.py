@@ -3,6 +3,7 @@
 import sys
 
 from doorpad_link import messages
+from doorpad_link.cbor import is_bytes
 from micropython import const
 
 from doorpad_fw import config, health, seldom
@@ -124,6 +125,8 @@ class Operations:
 
     def _digest(self, _maker, body):
         first, count = body
+        if not _are_numbers(first, count) or first < 0:
+            return messages.INVALID, None
         pages = range(first, min(first + min(count, _PAGES_MAX), self._slots.digest.page_count))
         return messages.OK, [self._slots.digest.page(page) for page in pages]
 
@@ -132,11 +135,12 @@ class Operations:
 
     def _put(self, maker, body):
         op_id, code_ids, puts = body
-        if len(op_id) != _OP_ID_BYTES or len(code_ids) != _CODE_ID_BYTES * len(puts):
+        if len(op_id) != _OP_ID_BYTES or not puts or len(code_ids) != _CODE_ID_BYTES * len(puts):
             return messages.INVALID, None
         for if_version, step, pin, from_unix, until_unix, flags in puts:  # before the first one is written
             if (
                 not _are_numbers(if_version, step, flags)
+                or not 1 <= step <= SLOTS_MAX
                 or not isinstance(pin, bytes)
                 or not (from_unix is until_unix is None or _are_numbers(from_unix, until_unix))
             ):
@@ -151,8 +155,7 @@ class Operations:
                 from_s = from_unix - messages.UNIX_OF_2000
                 until_s = until_unix - messages.UNIX_OF_2000
             if (
-                step < 1
-                or not 1 <= number <= SLOTS_MAX
+                number > SLOTS_MAX
                 or not self._door.is_pin(pin)
                 or not pin.isdigit()
                 or flags & ~_FLAGS_OF_HOST
@@ -173,20 +176,28 @@ class Operations:
         return messages.OK, puts
 
     def _delete(self, maker, body):
+        if not body:
+            return messages.INVALID, None
         for if_version, number, op_id in body:  # before the first one is cleared
-            if not _are_numbers(if_version, number) or not isinstance(op_id, bytes):
+            if (
+                not _are_numbers(if_version, number)
+                or not 1 <= number <= SLOTS_MAX
+                or not is_bytes(op_id, _OP_ID_BYTES)
+            ):
                 return messages.INVALID, None
-        results = []
-        for if_version, number, op_id in body:
-            if not 1 <= number <= SLOTS_MAX or len(op_id) != _OP_ID_BYTES:
-                results.append((number, messages.INVALID, 0))
-            else:
-                results.append((number,) + _of_slot(self._slots.clear, number, if_version, op_id, maker))
-        return messages.OK, results
+        return messages.OK, [
+            (number,) + _of_slot(self._slots.clear, number, if_version, op_id, maker)
+            for if_version, number, op_id in body
+        ]
 
     def _adopt(self, maker, body):
         if_version, number, op_id, access_code_id = body
-        if not 1 <= number <= SLOTS_MAX or len(op_id) != 8 or len(access_code_id) != 16:
+        if (
+            not _are_numbers(if_version, number)
+            or not 1 <= number <= SLOTS_MAX
+            or not is_bytes(op_id, _OP_ID_BYTES)
+            or not is_bytes(access_code_id, _CODE_ID_BYTES)
+        ):
             return messages.INVALID, None
         slot = self._slots.get(number)
         if slot is None:

@@ -6,6 +6,7 @@ passed are remembered, and a restart, which forgets them, refuses them all.
 """
 
 from doorpad_link import messages
+from doorpad_link.cbor import is_bytes
 from micropython import const
 from time import ticks_ms
 
@@ -31,7 +32,7 @@ def _end_pulse(outputs):
 def move(door, journal, attempts, maker, body):
     """Do one attempt; return (status, result). `attempts`: (id, until_ms) of those that may still come again."""
     opens, boot, until_ms, attempt_id = body
-    if opens not in (0, 1) or len(attempt_id) != 16:
+    if opens not in (0, 1) or not is_bytes(attempt_id, 16):
         return messages.INVALID, None
     now_ms = door.uptime_ms()
     if boot != journal.boot or _left_ms(until_ms, now_ms) < 0:
@@ -41,7 +42,7 @@ def move(door, journal, attempts, maker, body):
         return messages.ALREADY, None
     if len(attempts) >= _ATTEMPTS_MAX:
         return messages.NO_SPACE, None
-    attempts.append((bytes(attempt_id), until_ms))
+    attempts.append((attempt_id, until_ms))
     was_open = door.outputs.is_unlocked
     if opens:
         door.unlock(ticks_ms())

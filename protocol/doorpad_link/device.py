@@ -211,7 +211,7 @@ class DeviceSession:
         op = 0
         status = messages.INVALID
         answer: object = None
-        if request is not None and isinstance(request[0], int):
+        if request is not None and type(request[0]) is int and request[0] >= 0:  # True is no number here
             op = request[0]
             status, answer = self._serve(self._maker, op, request[1])
         self._count(header.counter)

@@ -126,3 +126,4 @@ HEALTH_SAFE_MODE = 512  # it crashed so often that it has worked without its lin
 
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800
+UNIX_OF_2100 = 4_102_444_800  # no clock is set so far: clock chips end there, and 32 bits six years later

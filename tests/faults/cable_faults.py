@@ -2,8 +2,9 @@
 
     .tests-venv/bin/python tests/faults/cable_faults.py [--long] [--only TEXT]
 
-Without --long one seed of each fault, and samples of the cuts; with it three seeds, and every byte. Each line is one
-fault on one line: fresh keypad, real bridge, seeds as printed. Ends with 1 if a promise did not hold.
+Without --long one seed of each fault, and samples of the cuts; with it three seeds, the cable pulled at every byte,
+and a death each 32 bytes. Each line is one fault on one line: fresh keypad, real bridge, seeds as printed. Ends
+with 1 if a promise did not hold.
 """
 
 import argparse
@@ -60,6 +61,7 @@ FAULTS: dict[str, dict[str, float]] = {
 VICTIMS = ("bridge", "keypad")
 DEATH = "dies within the start of a session with work to do"
 CUT_SAMPLES = 6  # without --long: cuts a direction
+DEATH_STEP_BYTES = 32  # with --long: from one death to the next; each takes its starts of processes
 
 
 @dataclass
@@ -186,7 +188,7 @@ def _carried(alive: Life) -> dict[str, int]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--long", action="store_true", help="three seeds, and every byte")
+    arguments.add_argument("--long", action="store_true", help="three seeds, and far more cuts")
     arguments.add_argument("--only", default="", help="faults whose name holds this")
     chosen = arguments.parse_args()
     print(HEAD, flush=True)
@@ -196,7 +198,7 @@ def main() -> int:
         rows = (
             spoilt_cables(program, range(1, 4 if chosen.long else 2), chosen.only),
             cut_exchanges(chosen.long, chosen.only),
-            ends_that_die(program, 8 if chosen.long else None, chosen.only),
+            ends_that_die(program, DEATH_STEP_BYTES if chosen.long else None, chosen.only),
         )
         for row in (row for part in rows for row in part):
             print(row, flush=True)

@@ -9,7 +9,7 @@ from doorpad_link import frame, messages
 TEXT = (Path(__file__).parents[2] / "protocol" / "README.md").read_text()
 # In a table a number stands before its name. Journal kinds and health bits go without their prefix there.
 TOLD = {(name, int(number)) for number, name in re.findall(r"\| (\d+) (?:\| )?([A-Z][A-Z_]+)\b", TEXT)}
-NOT_ON_THE_WIRE = {"UNIX_OF_2000", "MAKER_KEYPAD", "PIN_LENGTH_MIN", "PIN_LENGTH_MAX"}
+NOT_ON_THE_WIRE = {"UNIX_OF_2000", "UNIX_OF_2100", "MAKER_KEYPAD", "PIN_LENGTH_MIN", "PIN_LENGTH_MAX"}
 
 
 def _numbers() -> set[tuple[str, int]]:

@@ -8,8 +8,8 @@ from doorpad_link import cbor, messages
 from cases import equal
 from keypad_parts import MASTER, Keypad, put_body
 
-HEAP = "400K"
-UNIX_OF_2000 = 946_684_800
+HEAP = "600K"
+UNIX_OF_2000, UNIX_OF_2100 = 946_684_800, 4_102_444_800
 NOW_UNIX = 1_800_000_000
 HOST = 1  # the maker number of the first host
 CODE_ID = bytes(range(16))
@@ -83,9 +83,6 @@ def test_full_table_has_no_space():
 
 # (what is wrong, slot, PIN, flags, from, until)
 INVALID_PUTS = (
-    ("slot 0", 0, b"4711", MANAGED, None, None),
-    ("slot beyond the last", 4097, b"4711", MANAGED, None, None),
-    ("slot before the first", -7, b"4711", MANAGED, None, None),
     ("short PIN", 7, b"123", MANAGED, None, None),
     ("long PIN", 7, b"1234567890123", MANAGED, None, None),
     ("PIN with a letter", 7, b"12a4", MANAGED, None, None),
@@ -118,6 +115,14 @@ MALFORMED_PUTS = (
     ("window without an end", put_body(7, b"4711", window=(NOW_UNIX, None))),
     ("window without a start", put_body(7, b"4711", window=(None, NOW_UNIX))),
     ("no step", put_body(None, b"4711")),
+    ("slot 0", put_body(0, b"4711")),
+    ("slot before the first", put_body(-7, b"4711")),
+    ("slot beyond the last", put_body(4097, b"4711")),
+    (
+        "the slot before once more",
+        [b"op-id--1", bytes(32), [[0, 7, b"4711", None, None, 3], [0, 0, b"4712", None, None, 3]]],
+    ),
+    ("an empty list", [b"op-id--1", b"", []]),
     ("PIN that is a list", put_body(7, [4, 7, 1, 1])),
     ("PIN that is a text", put_body(7, "4711")),
     ("true for a number", put_body(True, b"4711")),
@@ -145,12 +150,11 @@ def test_put_of_many_counts_slots_by_steps_and_operation_ids_from_the_first():
     puts = [
         [0, 7, b"4711", window[0], window[1], MANAGED],
         [0, 1, b"4712", None, None, MANAGED],
-        [0, 0, b"4713", None, None, MANAGED],  # the slot before once more
         [0, 4088, b"4714", None, None, MANAGED],
         [0, 1, b"4715", None, None, MANAGED],
     ]
-    body = [first, CODE_ID + other_id + CODE_ID * 3, puts]
-    wanted = [[7, messages.OK, 1], [8, messages.OK, 2], [8, messages.INVALID, 0], [4096, messages.OK, 3]]
+    body = [first, CODE_ID + other_id + CODE_ID * 2, puts]
+    wanted = [[7, messages.OK, 1], [8, messages.OK, 2], [4096, messages.OK, 3]]
     wanted.append([4097, messages.INVALID, 0])
     equal(_ask(keypad, messages.OP_PUT, body), (messages.OK, wanted))
     equal(
@@ -158,7 +162,7 @@ def test_put_of_many_counts_slots_by_steps_and_operation_ids_from_the_first():
         [
             [7, 1, BOUND, b"4711", window[0], window[1], first, CODE_ID, HOST],
             [8, 2, MANAGED, b"4712", None, None, b"\xff" * 8, other_id, HOST],
-            [4096, 3, MANAGED, b"4714", None, None, bytes(7) + b"\1", CODE_ID, HOST],
+            [4096, 3, MANAGED, b"4714", None, None, bytes(8), CODE_ID, HOST],
         ],
     )
 
@@ -229,6 +233,7 @@ def test_time_is_taken_journaled_once_and_refused_behind_the_journal():
     equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX - 61, 0]), (messages.TIME_BEHIND, NOW_UNIX))
     equal(_ask(keypad, messages.OP_TIME, [UNIX_OF_2000 - 1, 0])[0], messages.INVALID)
     equal(_ask(keypad, messages.OP_TIME, [NOW_UNIX, 1000])[0], messages.INVALID)
+    equal(_ask(keypad, messages.OP_TIME, [UNIX_OF_2100, 0])[0], messages.INVALID)
     equal(keypad.clock.now_s() + UNIX_OF_2000, NOW_UNIX + 1)
 
 
@@ -249,6 +254,13 @@ def test_clock_is_read_with_its_error_and_adjusted_once_trusted():
     for body in wrong:
         equal(_ask(keypad, messages.OP_CLOCK, body), (messages.INVALID, None), body)
     equal(_ask(keypad, messages.OP_CLOCK, None)[1][:5], [NOW_UNIX + 4, 200, 7, 0, 3])
+
+
+def test_clock_is_never_moved_to_2100():
+    keypad = Keypad()
+    equal(_ask(keypad, messages.OP_TIME, [UNIX_OF_2100 - 5, 0]), (messages.OK, None))
+    equal(_ask(keypad, messages.OP_CLOCK, [4_999, 0, 0, 0]), (messages.INVALID, None))
+    equal(_ask(keypad, messages.OP_CLOCK, [3_000, 0, 0, 0])[0], messages.OK)
 
 
 def test_entry_says_on_behalf_of_which_host_it_was_written():
