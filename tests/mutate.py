@@ -128,8 +128,8 @@ MUTANTS = [
     Mutant(
         "new key kept in memory only",
         "firmware/doorpad_fw/key_change.py",
-        '    identity.promote()\n    seldom.call("doorpad_fw.keys", "store", identities.pack(identity))',
-        "    identity.promote()",
+        "    identity.promote()\n    try:\n        seldom.call(",
+        "    identity.promote()\n    try:\n        (lambda *_: None)(",
         ("tests/link/test_key_change.py",),
     ),
     Mutant(

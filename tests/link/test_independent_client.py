@@ -11,6 +11,7 @@ from typing import Any
 
 import independent_client
 import pytest
+import taped
 from doorpad.emulator.bench import BenchClient
 from doorpad_link import messages
 from independent_client import EVENTS, PUT, SINCE, STATE, Client, Silent
@@ -39,8 +40,7 @@ def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
     data = tmp_path_factory.mktemp("independent") / "data"
     command = [
         sys.executable,
-        "-m",
-        "doorpad",
+        *taped.ARGUMENTS,
         "emulate",
         "--data",
         str(data),
@@ -55,6 +55,7 @@ def keypad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keypad]:
         bench = BenchClient(Path(about["control"]))
         yield Keypad(about["link"], bench, about["serial"], bytes.fromhex(host_id), bytes.fromhex(key))
         process.terminate()
+    assert taped.check(data)
 
 
 def test_client_takes_nothing_of_ours():
