@@ -36,6 +36,7 @@ UNKNOWN_DEVICE = 4  # we hold no key for the keypad that answered
 NOT_ENROLLED = 5  # the keypad holds no key for this hub
 MALFORMED = 6  # a sealed answer that no right keypad sends
 WRONG_PROOF = 7  # the keypad names the key that we hold for it, and does not prove it
+NEVER_SILENT = 8  # on a pair of wires somebody speaks without end, and so nothing can be asked
 
 LOST_REASONS = {
     SILENT: "the keypad does not answer",
@@ -45,12 +46,16 @@ LOST_REASONS = {
     NOT_ENROLLED: "the keypad holds no key of this hub",
     MALFORMED: "the keypad sent an answer that does not follow the protocol",
     WRONG_PROOF: "what answers there names the keypad's key and cannot prove it",
+    NEVER_SILENT: "the line is never silent: something else sends on it, or its wires float",
 }
 
 # ASH's adaptive timer: smoothed round trip plus four deviations, doubled at each repetition.
 _RTO_MS_FIRST = 400
 _RTO_MS_MIN = 100
 _RTO_MS_MAX = 3200
+_BABBLE_MS_MAX = (
+    4 * _RTO_MS_MAX
+)  # of a pair of wires without a pause: as long as all repetitions of a frame take
 # A keypad reads nothing for as long while its flash erases: 45 to 80 ms, and this at worst.
 _STALL_MS_MAX = 400
 _SENDS_MAX = 6
@@ -134,6 +139,7 @@ class HostSession:
         self._byte_us = byte_us
         self._half_duplex = half_duplex
         self._silent_ms = 0  # from when on the line counts as silent
+        self._babble_ms = 0  # since when it has not been
         self._splitter = frame.Splitter(_KEEP_BYTES)
         self._out = bytearray()
         self._hello = b""
@@ -245,6 +251,8 @@ class HostSession:
         """Take the bytes that came; return the events they complete. Never raises on wire input."""
         events: list[Opened | Replied | Hinted | Lost] = []
         if self._half_duplex and data:
+            if now_ms >= self._silent_ms:
+                self._babble_ms = now_ms
             self._silent_ms = now_ms + TURN_MS + 1  # of this millisecond nobody knows how much has passed
         for header, body in self._splitter.feed(data):
             if not header.from_device:
@@ -262,6 +270,9 @@ class HostSession:
                 self._on_alert(body)
             if event is not None:
                 events.append(event)
+        # No timer comes to its turn on such a line.
+        if self.unanswered and self._silent_ms - self._babble_ms > _BABBLE_MS_MAX:
+            events.append(self._lose(NEVER_SILENT))
         return events
 
     def _send_alone(self, packed: bytes, now_ms: int) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_line import writes
@@ -16,7 +17,7 @@ from doorpad.emulator.cable import Line
 from doorpad.emulator.control import ControlServer
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad_link.host import OPEN, HostSession
+from doorpad_link.host import NEVER_SILENT, OPEN, HostSession
 from link_world import HOST_ID, OP_ADD, PSK, Keypad
 
 BAUD = 115_200
@@ -67,6 +68,29 @@ def test_repetition_that_is_due_waits_until_the_line_is_silent():
     assert wake_ms is not None and wake_ms > due_ms - 1 + TURN_MS
     hub.on_time(wake_ms)
     assert hub.take_output() == request
+
+
+@pytest.mark.parametrize("state", ["hello sent", "open"])
+def test_line_that_is_never_silent_is_given_up_as_such_once_something_is_asked(state):
+    hub, keypad = hub_on_a_pair(), Keypad()
+    now_ms = 0
+    if state == "open":
+        now_ms = opened(hub, keypad)
+        for _ in range(15_000):  # nothing is asked, so nothing is missed
+            now_ms += 1
+            assert hub.receive(b"\x55", now_ms) == []
+        now_ms += TURN_MS + 1  # then it is silent, and begins once more
+        hub.request(OP_ADD, 1, now_ms)
+    else:
+        hub.start(now_ms)
+    events: list[Any] = []
+    began_ms = now_ms
+    while not events:
+        now_ms += 1
+        assert now_ms < began_ms + 20_000
+        events = hub.receive(b"\x55", now_ms) + hub.on_time(now_ms)
+    assert [event.reason for event in events] == [NEVER_SILENT]
+    assert now_ms - began_ms > 10_000, "longer than any frame of any line"
 
 
 def test_hub_has_one_request_on_the_line_whatever_window_the_keypad_offers():

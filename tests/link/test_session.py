@@ -184,6 +184,7 @@ def test_keypad_that_the_hub_does_not_know_is_told_as_such():
 
 def test_every_reason_for_a_loss_has_words():
     names = ("SILENT", "RESTARTED", "WRONG_KEY", "WRONG_PROOF", "UNKNOWN_DEVICE", "NOT_ENROLLED", "MALFORMED")
+    names += ("NEVER_SILENT",)
     assert set(LOST_REASONS) == {getattr(host, name) for name in names}
     assert all(LOST_REASONS.values())
 
