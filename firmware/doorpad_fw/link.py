@@ -117,15 +117,21 @@ class Link:
                 hints.cancel()
                 return
             now_ms = ticks_ms()
+            self._bytes_in = self._bytes_in + size & _COUNT_MASK
+            elapsed_ms, last_ms = ticks_diff(now_ms, last_ms), now_ms
             try:
-                out = self._session.receive(bytes(buffer[:size]), ticks_diff(now_ms, last_ms))
+                await self._take(bytes(buffer[:size]), elapsed_ms)
             except MemoryError as error:
                 health.report(messages.HEALTH_MEMORY)
-                sys.print_exception(error)
-                out = b""  # the host asks again, and reads what became of it in the end
-            last_ms = now_ms
-            self._bytes_in = self._bytes_in + size & _COUNT_MASK
-            await self._send(out)
+                sys.print_exception(error)  # the host asks again, and reads what became of it in the end
+
+    async def _take(self, data, elapsed_ms):
+        # Frame by frame: the answers to many small ones together would be more than the heap has room for.
+        while data:
+            end = data.find(b"\x00") + 1 or len(data)
+            await self._send(self._session.receive(data[:end], elapsed_ms))
+            elapsed_ms = 0
+            data = data[end:].lstrip(b"\x00")  # more zeros behind one tell nothing
             if self._speed is not None and self._speed.asked:
                 await self._speed.change()
 
