@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from api_world import HUB, KEYPAD, NOW_MS, NOW_S, World, check_refused
+from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World, check_refused
 from doorpad.store.schema import POOLED, AccessCode, Device, Slot
 from doorpad.sync import backups
+from doorpad_link.messages import ENABLED, MANAGED
 from seam import AsyncSeam
 from sqlalchemy import func, select
 
@@ -294,3 +295,22 @@ async def test_pin_that_is_on_the_keypad_for_another_is_not_kept_as_a_spare_one(
     held = await world.add_code(device_id, str(uuid.uuid4()), code="918273", backup=POOLED, **lease)
     assert len(await keypad_takes_them(world, device_id)) == 3
     assert (await world.code(held)).state == "removing"
+
+
+async def test_spare_code_that_another_hub_takes_over_is_an_unmanaged_one(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    await seam.access_codes.create(device_id=device_id, **POOL)
+    spare = (await keypad_takes_them(world, device_id))[0]
+    await world.keypad_shows(
+        device_id,
+        1,
+        maker=OTHER_HOST,
+        code=spare.code,
+        flags=ENABLED | MANAGED,
+        access_code_id=str(uuid.uuid4()),
+    )
+    (shown,) = await seam.access_codes.unmanaged.list(device_id=device_id)
+    assert shown.access_code_id == spare.access_code_id
+    assert [it.warning_code for it in shown.warnings] == ["management_transferred"]
+    assert len(await keypad_takes_them(world, device_id)) == 1, "another is kept in its place"

@@ -46,7 +46,12 @@ _ERRORS = Query(
 _DEVICES = Query(
     Device, Device.device_id.in_(select(AccessCode.device_id).where(AccessCode.access_code_id.in_(_NAMED)))
 )
-_PULLED = Query(AccessCode, AccessCode.access_code_id.in_(_NAMED), AccessCode.state == "active")
+_PULLED = Query(
+    AccessCode,
+    AccessCode.access_code_id.in_(_NAMED),
+    AccessCode.state == "active",
+    AccessCode.managed.is_(True),
+)
 _LIVING = and_(AccessCode.device_id == bindparam("device_id"), AccessCode.state == "active")
 _NAMES = Statement(
     select(AccessCode.name, func.count())

@@ -14,7 +14,12 @@ from doorpad.store.audit import audit_changed
 from doorpad.store.schema import AccessCode
 from doorpad.store.statements import Query, change
 
-_BACKUP = Query(AccessCode, AccessCode.access_code_id == bindparam("id"), AccessCode.state == "active")
+_BACKUP = Query(
+    AccessCode,
+    AccessCode.access_code_id == bindparam("id"),
+    AccessCode.state == "active",
+    AccessCode.managed.is_(True),
+)
 
 
 def pulled_for(session: AsyncSession, code: AccessCode) -> AccessCode | None:

@@ -146,7 +146,7 @@ def is_taken_over(code: AccessCode, found: SlotRecord, hub: int) -> bool:
 async def transfer(session: AsyncSession, code: AccessCode, found: SlotRecord, now_ms: int) -> None:
     """Another hub manages it from now on. It keeps its id here, as a code that is not this hub's."""
     device = await session.get_one(Device, code.device_id)
-    code.managed, code.announced = False, None
+    code.managed, code.announced, code.backup = False, None, None
     code.starts_at_s, code.ends_at_s = found.from_s, found.until_s
     code.uses_left = uses_left(found.flags)
     whose = f"It is managed {makers.in_words(device, found.maker)}."
