@@ -149,7 +149,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         }
         if new_key is not None:
             ready["api_key"] = new_key
-        await undo.enter_async_context(maintenance.served(config.data, hub.session_with))
+        await undo.enter_async_context(maintenance.served(config.data, hub.session_with, hub.maintained))
         # What was loaded stays: the garbage collector need not stop everything for 0.1 s to look at it again.
         gc.collect()
         gc.freeze()

@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,8 +26,10 @@ from doorpad.link.update import Updater
 log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
-# `await session_with(serial)`: an open session, as soon as there is one; KeyError for a keypad of no configuration.
+# Of a keypad, by its serial; KeyError for one of no configuration. An open session, as soon as there is one, ...
 SessionWith = Callable[[str], Awaitable[Connection]]
+# ... and what clients are told of it while it is worked on.
+Maintained = Callable[[str], AbstractAsyncContextManager[None]]
 
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 
@@ -45,7 +48,7 @@ def _socket_path(data: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def served(data: Path, session_with: SessionWith) -> AsyncIterator[None]:
+async def served(data: Path, session_with: SessionWith, maintained: Maintained) -> AsyncIterator[None]:
     """Serve the socket for as long as the block lasts. A data folder too deep for one is told, and no error."""
     try:
         path = _socket_path(data)
@@ -62,8 +65,8 @@ async def served(data: Path, session_with: SessionWith) -> AsyncIterator[None]:
 
         line = await reader.readline()
         async with asyncio.TaskGroup() as together:
-            work = together.create_task(_do(line, session_with, updating, tell))
-            gone = together.create_task(reader.read())
+            work = together.create_task(_do(line, session_with, maintained, updating, tell))
+            gone = together.create_task(_end_of(reader))
             work.add_done_callback(lambda _: gone.cancel())
             gone.add_done_callback(lambda _: work.cancel())
         with contextlib.suppress(ConnectionError):
@@ -94,8 +97,18 @@ async def served(data: Path, session_with: SessionWith) -> AsyncIterator[None]:
         path.unlink(missing_ok=True)
 
 
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    """Return when whoever asked has gone, in whatever way."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+
+
 async def _do(
-    line: bytes, session_with: SessionWith, updating: set[str], tell: Callable[[Message], None]
+    line: bytes,
+    session_with: SessionWith,
+    maintained: Maintained,
+    updating: set[str],
+    tell: Callable[[Message], None],
 ) -> None:
     try:
         match json.loads(line or b"null"):
@@ -105,7 +118,8 @@ async def _do(
                 updating.add(serial)
                 try:
                     new = await asyncio.to_thread(application.load, Path(folder))
-                    await Updater(lambda: session_with(serial), new, tell).run()
+                    async with maintained(serial):
+                        await Updater(lambda: session_with(serial), new, tell).run()
                 finally:
                     updating.discard(serial)
                 tell({"done": new.version})

@@ -1,15 +1,13 @@
 """A new firmware over the link by the running bridge: the door works meanwhile, and a bad one is left again."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from doorpad import application
-from doorpad.emulator import runtime
 from hil_world import WAIT_S, Doorpad, World, running
+from other_firmware import ROOT, build, update
 
-ROOT = Path(__file__).parents[2]
 FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0\nport_s = 0.1"
 
 
@@ -19,19 +17,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def _build(world: World, version: str, **changed: str) -> Path:
-    """The firmware of this checkout under another version, and with other texts of some modules."""
-    folder = world.data / "builds"
-    folder.mkdir(exist_ok=True)
-    source = (ROOT / "firmware" / "doorpad_fw" / "version.py").read_text()
-    changed["version"] = re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', source, flags=re.M)
-    texts = {f"application/doorpad_fw/{name}.py": text for name, text in changed.items()}
-    return runtime.compile_program(folder, texts) / "application"
-
-
-def _update(world: World, folder: Path) -> Doorpad:
-    arguments = ["update", world.keypad.serial, "--config", str(world.config), "--json"]
-    return Doorpad([*arguments, "--application", str(folder)], world.data.parent / "update.err")
+def warnings(world: World) -> set[Any]:
+    return {it.warning_code for it in world.seam.devices.get(device_id=world.device_id).warnings}
 
 
 def _in_state(command: Doorpad, state: str, *, after: int = 0, sent: int = 0) -> None:
@@ -41,11 +28,12 @@ def _in_state(command: Doorpad, state: str, *, after: int = 0, sent: int = 0) ->
 def test_update_by_the_running_bridge_survives_a_pulled_cable_and_lets_the_door_work(world: World) -> None:
     world.create(code="482913")
     before = world.own_fields()["firmware"]
-    new = _build(world, "9.8.7")
+    new = build(world, "9.8.7")
     total = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
     with world.keypad.bench() as bench:
-        command = _update(world, new)
+        command = update(world, new)
         _in_state(command, "sending", sent=total // 4)
+        assert warnings(world) == {"scheduled_maintenance_window"}
         bench.ask(cable="out")
         mark = command.mark()
         _in_state(command, "waiting")
@@ -60,9 +48,9 @@ def test_update_by_the_running_bridge_survives_a_pulled_cable_and_lets_the_door_
         assert command.message(lambda it: "done" in it) == {"done": "9.8.7"}
         assert command.process.wait(WAIT_S) == 0
         world.bridge.message(lambda it: it["type"] == "statistics", after=mark)
-        assert world.own_fields()["firmware"] == "9.8.7"
+        assert (world.own_fields()["firmware"], warnings(world)) == ("9.8.7", set())
         assert bench.opens("482913")
-        command = _update(world, new)  # it runs already
+        command = update(world, new)  # it runs already
         assert command.message(lambda _: True) == {"done": "9.8.7"}
 
 
@@ -70,10 +58,10 @@ def test_version_that_crashes_is_left_for_the_one_before_which_opens_the_door(wo
     """Goal: also with its power cut between the starts, where each start looks like the first."""
     world.create(code="736450")
     before = world.own_fields()["firmware"]
-    bad = _build(world, "9.9.9", link="raise RuntimeError('a bad build')")
+    bad = build(world, "9.9.9", link="raise RuntimeError('a bad build')")
     with world.keypad.bench() as bench:
         mark = world.bridge.mark()
-        command = _update(world, bad)
+        command = update(world, bad)
         _in_state(command, "trial")
         world.bridge.link("offline", world.device_id, after=mark)
         bench.ask(power="off")
@@ -100,10 +88,10 @@ def test_version_that_hangs_while_it_is_loaded_is_left_for_the_one_before(world:
     """Goal: nothing of a new version has to run for its trial to end. One bite of the watchdog is waited for."""
     world.create(code="640735")
     before = world.own_fields()["firmware"]
-    hanging = _build(world, "9.9.7", main=HANGS)
+    hanging = build(world, "9.9.7", main=HANGS)
     with world.keypad.bench() as bench:
         place = len(bench.outputs)
-        command = _update(world, hanging)
+        command = update(world, hanging)
         for start in range(3):
             place = bench.outputs.index(bench.see("led_red", 1, after=place)) + 1
             if start < 2:
@@ -118,16 +106,16 @@ def test_version_that_hangs_while_it_is_loaded_is_left_for_the_one_before(world:
 
 
 def test_application_of_another_micropython_is_refused_before_anything_is_sent(world: World) -> None:
-    folder = _build(world, "9.9.8")
+    folder = build(world, "9.9.8")
     module = folder / "doorpad_fw" / "clock.mpy"
     data = bytearray(module.read_bytes())
     data[1] += 1
     module.write_bytes(data)
     application.describe(folder, (ROOT / "firmware" / "doorpad_fw" / "version.py").read_text())
-    command = _update(world, folder)
+    command = update(world, folder)
     assert command.process.wait(WAIT_S) == 2
     assert "clock.mpy is compiled for .mpy version 7, not 6" in command.said
-    bare = _update(world, world.data)
+    bare = update(world, world.data)
     assert bare.process.wait(WAIT_S) == 2 and "holds no application" in bare.said
     unknown = Doorpad(["update", "0" * 16, "--config", str(world.config), "--json"], bare.log)
     assert unknown.process.wait(WAIT_S) == 2 and "names no such keypad" in unknown.said

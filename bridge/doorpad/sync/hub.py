@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +18,7 @@ from doorpad.sync.account_events import tell_of_creation, tell_of_sync
 from doorpad.sync.finding import Ports
 from doorpad.sync.keeper import Keeper, OnStatistics
 from doorpad.sync.keypad_port import KeypadPort
+from doorpad.sync.maintained import maintained
 from doorpad.sync.retired import retire
 from doorpad.sync.strike import Strike
 from doorpad.sync.timing import Timing
@@ -78,6 +79,13 @@ class Hub:
     async def session_with(self, serial: str) -> Connection:
         """Return an open session with a keypad, as soon as there is one. Raises KeyError for one not configured."""
         return await self._keepers[device_id_for(serial)].session()
+
+    @contextlib.asynccontextmanager
+    async def maintained(self, serial: str) -> AsyncIterator[None]:
+        """Tell clients, as long as the block lasts, that this keypad is worked on. Raises KeyError as above."""
+        device_id = self._keepers[device_id_for(serial)].device_id
+        async with maintained(self._database, device_id, self._now_ms):
+            yield
 
     async def start(self) -> None:
         async with self._database.write() as session:

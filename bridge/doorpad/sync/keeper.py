@@ -32,6 +32,7 @@ from doorpad.sync.credentials import Credentials
 from doorpad.sync.finding import Ports, Search
 from doorpad.sync.flaky import Losses
 from doorpad.sync.keypad_port import KeypadPort
+from doorpad.sync.maintained import ended
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.retired import named_again
@@ -144,6 +145,7 @@ class Keeper:
             device.profile = self._keypad.profile
             device.weak_years = self._keypad.weak_years
             named_again(device)
+            ended(device)  # what an earlier run was doing
             self._timekeeper.known = known_drift(device)
             if device.link_state == "online":
                 device.link_state = "resuming"  # no outage was seen; none is told unless it lasts

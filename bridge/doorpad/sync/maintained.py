@@ -1,0 +1,30 @@
+"""The device warning `scheduled_maintenance_window`: a keypad is getting other firmware."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from doorpad.store.catalogue import DEVICE_WARNINGS
+from doorpad.store.database import Database
+from doorpad.store.device_conditions import lift, stand
+from doorpad.store.schema import Device
+
+WARNING = "scheduled_maintenance_window"
+_WORDS = "It is getting other firmware. The door works meanwhile, but for the seconds in which the keypad restarts."
+
+
+@contextlib.asynccontextmanager
+async def maintained(database: Database, device_id: str, now_ms: Callable[[], int]) -> AsyncIterator[None]:
+    """Let the warning stand for as long as the block lasts. `ended` takes off one that a killed hub left."""
+    async with database.write() as session:
+        device = await session.get_one(Device, device_id)
+        stand(device, WARNING, f"{DEVICE_WARNINGS[WARNING].message} {_WORDS}", now_ms(), is_warning=True)
+    try:
+        yield
+    finally:
+        async with database.write() as session:
+            ended(await session.get_one(Device, device_id))
+
+
+def ended(device: Device) -> None:
+    """Nobody works on the keypad."""
+    lift(device, WARNING)
