@@ -1,0 +1,239 @@
+"""What people may expect of a door and its API: the model beside which a life is lived (test_hil_lives.py).
+
+It knows what was asked for, what was answered and what the door did, and nothing of how any of it is done. What is
+on its way is kept as the stages that a code may have come to on the keypad; each PIN that is entered rules some out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+Clock = Literal["right", "unknown", "either"]  # of the keypad: told by a hub since its power came, or not
+Refusal = Literal["must", "may", "not"]
+_FOREVER_S = 1 << 62
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A PIN, the second from which on it opens, and that from which on it does no more; None and None: always."""
+
+    pin: str
+    from_s: int | None = None
+    until_s: int | None = None
+
+    def __str__(self) -> str:
+        if self.from_s is None or self.until_s is None:
+            return self.pin
+        first, end = (datetime.fromtimestamp(it, UTC) for it in (self.from_s, self.until_s))
+        return f"{self.pin} from {first:%d, %H:%M} to {end:%d, %H:%M}"
+
+    def opens(self, at_s: int, clock: Clock = "right") -> bool:
+        if self.from_s is None or self.until_s is None:
+            return True
+        return clock != "unknown" and self.from_s <= at_s < self.until_s
+
+    def is_over(self, at_s: int) -> bool:
+        return self.until_s is not None and at_s >= self.until_s
+
+    def is_ahead(self, at_s: int) -> bool:
+        return self.from_s is not None and at_s < self.from_s
+
+    def meet(self, other: "Terms", now_s: int) -> bool:
+        """Whether both have the same PIN in some second from now on."""
+        start_s = max(self.from_s or 0, other.from_s or 0, now_s)
+        return self.pin == other.pin and start_s < min(
+            self.until_s or _FOREVER_S, other.until_s or _FOREVER_S
+        )
+
+
+@dataclass(eq=False)
+class Code:
+    """
+    code_id: None for one that was made at the keypad, until the hub has told of it.
+    wanted: as it was last asked for, or made at the keypad.
+    stages: what the keypad may hold for it, in the order in which it comes to that; None: nothing.
+    state: "leaving" once it was asked to go, "gone" once it is known to be.
+    changes: those that the API acknowledged, of whatever.
+    taken_off: how often its PIN was deleted at the keypad against the hub's will.
+    is_certain: nothing else was asked for before the hub has surely seen that it was taken off.
+    had_rival: at some time another code had its PIN too.
+    place: slot and version of an unmanaged one, as they were first seen.
+    """
+
+    code_id: str | None
+    wanted: Terms
+    stages: list[Terms | None]
+    is_managed: bool = True
+    state: Literal["alive", "leaving", "gone"] = "alive"
+    is_converting: bool = False
+    changes: int = 0
+    taken_off: int = 0
+    is_certain: bool = True
+    had_rival: bool = False
+    place: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        stages = ", ".join(map(str, self.stages))
+        kind = "managed" if self.is_managed else "unmanaged"
+        return (
+            f"{kind} {str(self.code_id)[-6:]} ({self.state}; wanted: {self.wanted}; on the keypad: {stages})"
+        )
+
+    def want(self, terms: Terms) -> None:
+        """The API acknowledged these."""
+        self.changes += 1
+        if terms != self.wanted:
+            self.wanted = terms
+            self._pass(terms)
+
+    def leave(self) -> None:
+        """The API acknowledged that it shall go."""
+        self.state = "leaving"
+        self._pass(None)
+
+    def take_off(self) -> None:
+        """Somebody has deleted it at the keypad, and the hub is to set it right."""
+        self.taken_off += 1
+        self.stages = [None, self.wanted]
+
+    def _pass(self, stage: Terms | None) -> None:
+        self.stages.append(stage)
+        if self.taken_off and len(self.stages) > 2:
+            self.is_certain = False
+
+    def is_gone(self) -> None:
+        """The API, or the keypad itself, has said so: from now on it may not open."""
+        self.state = "gone"
+        self.stages = [None]
+
+    def may_be(self, pin: str) -> bool:
+        """Whether the keypad may hold this PIN for it."""
+        return any(it is not None and it.pin == pin for it in self.stages)
+
+
+@dataclass(frozen=True)
+class Press:
+    """A PIN that was entered, what it came to, and the codes that the keypad may have taken it for."""
+
+    pin: str
+    event_type: Literal["lock.unlocked", "lock.access_denied"]
+    codes: tuple[Code, ...]
+
+
+@dataclass
+class Expected:
+    """One keypad.
+
+    wrong: the PINs that were refused since the last one that opened, at most.
+    dialogues: how often the master PIN was entered.
+    """
+
+    codes: list[Code] = field(default_factory=list)
+    presses: list[Press] = field(default_factory=list)
+    wrong: int = 0
+    dialogues: int = 0
+    clock: Clock = "right"
+
+    def add(self, code: Code) -> None:
+        self.codes.append(code)
+        self._note_rivals(code)
+
+    def want(self, code: Code, terms: Terms) -> None:
+        """The API acknowledged a change, if only of its name."""
+        code.want(terms)
+        self._note_rivals(code)
+
+    def _note_rivals(self, code: Code) -> None:
+        """One PIN has one slot: whoever has it may have to give it up, and whoever waits may get it."""
+        if rivals := self.rivals(code):
+            for it in (code, *rivals):
+                it.had_rival = True
+                if it.state == "alive" and it.is_managed:
+                    it.stages += [None, it.wanted]
+
+    def wanting(self, pin: str) -> list[Code]:
+        return [code for code in self.alive() if code.wanted.pin == pin]
+
+    def alive(self) -> list[Code]:
+        return [code for code in self.codes if code.state == "alive"]
+
+    def may_hold(self, pin: str) -> list[Code]:
+        return [code for code in self.codes if code.may_be(pin)]
+
+    def may_open(self, pin: str, at_s: int) -> list[Code]:
+        return [code for code in self.may_hold(pin) if any(self._opening(code.stages, pin, at_s, self.clock))]
+
+    def must_open(self, pin: str, at_s: int) -> list[Code]:
+        clock: Clock = "right" if self.clock == "right" else "unknown"
+        return [
+            code
+            for code in self.may_hold(pin)
+            if all(self._opening(code.stages, pin, at_s, clock)) and not self.rivals(code)
+        ]
+
+    @staticmethod
+    def _opening(stages: Iterable[Terms | None], pin: str, at_s: int, clock: Clock) -> Iterable[bool]:
+        return (it is not None and it.pin == pin and it.opens(at_s, clock) for it in stages)
+
+    def rivals(self, code: Code) -> list[Code]:
+        """Those that a keypad cannot hold beside it: one PIN has one slot."""
+        pins = {it.pin for it in (*code.stages, code.wanted) if it is not None}
+        return [
+            other
+            for other in self.codes
+            if other is not code
+            and (any(map(other.may_be, pins)) or (other.state == "alive" and other.wanted.pin in pins))
+        ]
+
+    def press(self, pin: str, opened: bool, at_s: int) -> None:
+        """Take what the door did. Raises AssertionError if it may not have done that."""
+        may, must = self.may_open(pin, at_s), self.must_open(pin, at_s)
+        if opened:
+            assert may, f"{pin} has opened the door, which no code allows now"
+            self.presses.append(Press(pin, "lock.unlocked", tuple(may)))
+            self.wrong = 0
+            if len(may) == 1:
+                opens = list(self._opening(may[0].stages, pin, at_s, self.clock))
+                del may[0].stages[: opens.index(True)]
+            return
+        assert not must, f"{pin} was refused: {must}"
+        self.presses.append(Press(pin, "lock.access_denied", tuple(self.may_hold(pin))))
+        self.wrong += 1
+        for code in may:
+            if self.clock == "right" and not self.rivals(code):
+                # There is never a moment at which neither the old nor the new is valid.
+                opens = list(self._opening(code.stages, pin, at_s, self.clock))
+                if opens[0]:
+                    del code.stages[: opens.index(False)]
+
+    def refuses(self, terms: Terms, now_s: int, but: Code | None = None) -> Refusal:
+        """Whether the API has to refuse these terms, because another code has the PIN in the same time."""
+        answer: Refusal = "not"
+        for code in self.codes:
+            if code is but or (code.state == "gone" and code.is_managed):
+                continue
+            if code.wanted.meet(terms, now_s):
+                if code.state == "alive" and code.code_id is not None:
+                    return "must"
+                answer = "may"  # it is on its way out, or the hub may not have heard of it
+        return answer
+
+    def held(self, now_s: int) -> list[Code]:
+        """Those that the keypad holds once all is quiet: of one PIN the unmanaged one, else the first to begin."""
+        held: dict[str, Code] = {}
+        for code in sorted(self.alive(), key=lambda it: (it.is_managed, it.wanted.from_s or 0)):
+            if not code.wanted.is_over(now_s):
+                held.setdefault(code.wanted.pin, code)
+        return list(held.values())
+
+    def settle(self, now_s: int) -> None:
+        """All is quiet: each code is where it belongs."""
+        held = self.held(now_s)
+        for code in self.codes:
+            if code.state != "alive":
+                code.is_gone()
+            else:
+                # One that waits for its PIN gets it when that is free.
+                code.stages = [code.wanted] if code in held else [None, code.wanted]
+        self.clock = "right"
