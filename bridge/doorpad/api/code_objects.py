@@ -12,6 +12,7 @@ from doorpad.api.device_objects import device_errors
 from doorpad.api.times import instant_us, iso, iso_s
 from doorpad.store import brands, makers
 from doorpad.store.catalogue import CODE_WARNINGS
+from doorpad.store.device_conditions import THIRD_PARTY
 from doorpad.store.pins import is_weak, lengths
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.statements import Query, Statement
@@ -297,7 +298,16 @@ def _conditions(
             else:
                 errors.append(error_object(rule.name, since_ms))
     errors += rows.of_device
+    standing = rows.device.conditions.get(THIRD_PARTY)
+    if standing is not None and _is_of_another_hub(rows):
+        warnings.append(warning_object(THIRD_PARTY, standing["since_ms"], CODE_WARNINGS[THIRD_PARTY].message))
     return errors, warnings
+
+
+def _is_of_another_hub(rows: CodeRows) -> bool:
+    if rows.code.managed or rows.slot is None:
+        return False
+    return makers.name(rows.device, rows.slot.maker).startswith(makers.HOST)
 
 
 def _said_by_brand(rows: CodeRows, now_s: int) -> Iterator[tuple[brands.Rule, int]]:

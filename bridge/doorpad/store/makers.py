@@ -5,6 +5,8 @@ from doorpad_link.messages import MAKER_KEYPAD
 from doorpad.store.schema import Device
 
 KEYPAD = "keypad"
+HUB = "hub"
+HOST = "host:"
 
 
 def name(device: Device, maker: int) -> str:
@@ -12,8 +14,8 @@ def name(device: Device, maker: int) -> str:
     if maker == MAKER_KEYPAD:
         return KEYPAD
     if maker == device.maker:
-        return "hub"
-    return f"host:{device.hosts.get(str(maker), maker)}"
+        return HUB
+    return f"{HOST}{device.hosts.get(str(maker), maker)}"
 
 
 def in_words(device: Device, maker: int) -> str:

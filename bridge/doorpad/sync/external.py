@@ -4,12 +4,13 @@ Where that is allowed, the object follows the keypad. Where it is not, the code 
 does not last, the hub stops and asks a person: two hosts that each set their own right would wear out the flash.
 """
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store import device_conditions, makers
 from doorpad.store.catalogue import DEVICE_WARNINGS
-from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Slot
+from doorpad.store.device_conditions import THIRD_PARTY
+from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Event, Slot
 from doorpad.store.status import on_keypad
 from doorpad.sync.backups import throw_away
 from doorpad.sync.plan import Problem
@@ -19,13 +20,19 @@ from doorpad.sync.timing import Timing
 from doorpad.uses import uses_left
 
 MODIFIED = "code_modified_external_to_seam"
-THIRD_PARTY = "third_party_integration_detected"
 PREVENTED = "duplicate_code_attempt_prevented"
 MARKS = (MODIFIED, THIRD_PARTY, PREVENTED)
 
 _GOES_WITH = {MODIFIED: (MODIFIED, THIRD_PARTY), PREVENTED: (PREVENTED,)}
 _HOUR_MS = 3_600_000
 _SEEN_MAX = 100  # instants that a mark remembers
+_HOST_WRITES_MIN = 3  # by another hub within `Timing.quiet_s`, that make it a third party
+_HOST_WRITES = (
+    "access_code.unmanaged.created",
+    "access_code.unmanaged.removed",
+    "access_code.modified_external_to_seam",
+    "access_code.deleted_external_to_seam",
+)
 
 
 async def taken_off(session: AsyncSession, code: AccessCode, version: int, maker: int, now_ms: int) -> None:
@@ -113,8 +120,7 @@ async def review(
             stopped.add(mark.access_code_id)  # until a person has changed it here, or the other hand is quiet
             code = await session.get_one(AccessCode, mark.access_code_id)
             await raise_problem(session, code, Problem(THIRD_PARTY, {}), now_ms, is_warning=True)
-    await _tell_of_third_party(session, device_id, now_ms)
-    return stopped, edge_s
+    return stopped, min(edge_s, await _tell_of_third_party(session, device_id, now_ms, timing))
 
 
 def _is_on_a_code_of(device_id: str) -> ColumnElement[bool]:
@@ -126,17 +132,44 @@ def _is_on_a_code_of(device_id: str) -> ColumnElement[bool]:
     )
 
 
-async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: int) -> None:
-    """Let the warning stand on the keypad for as long as it stands on any of its codes."""
+async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: int, timing: Timing) -> float:
+    """Let the warning stand on the keypad while it stands on any of its codes, or other hubs write to it.
+
+    Three times make a third party, and it is one until it has been quiet for `quiet_s`.
+
+    Returns:
+        When (Unix seconds) another hub's last write is so long ago.
+    """
     device = await session.get_one(Device, device_id)
     stands = await session.scalar(
         select(exists().where(CodeError.error_code == THIRD_PARTY, _is_on_a_code_of(device_id)))
     )
-    if not stands:
+    quiet_ms = int(timing.quiet_s * 1000)
+    times, newest_ms = await _writes_of_other_hubs(session, device, now_ms - quiet_ms)
+    if not stands and times < (1 if THIRD_PARTY in device.conditions else _HOST_WRITES_MIN):
         if device_conditions.lift(device, THIRD_PARTY):
             event_type = "device.third_party_integration_no_longer_detected"
             await tell_of_device(session, device_id, event_type, now_ms)
-        return
+        return float("inf")
     words = DEVICE_WARNINGS[THIRD_PARTY].message
     if device_conditions.stand(device, THIRD_PARTY, words, now_ms, is_warning=True):
         await tell_of_device(session, device_id, "device.third_party_integration_detected", now_ms)
+    return float("inf") if newest_ms is None else (newest_ms + quiet_ms) / 1000
+
+
+async def _writes_of_other_hubs(
+    session: AsyncSession, device: Device, since_ms: int
+) -> tuple[int, int | None]:
+    """How often other hubs have written to slots after `since_ms`, as the log tells, and when they last did."""
+    if len(device.hosts) == 1:
+        return 0, None  # it has no other: nearly every keypad, and the log is long
+    (row,) = await session.execute(
+        select(func.count(), func.max(Event.occurred_at_ms)).where(
+            Event.occurred_at_ms > since_ms,
+            Event.device_id == device.device_id,
+            Event.event_type.in_(_HOST_WRITES),
+            Event.payload["doorpad"]["maker"].as_string().startswith(makers.HOST),
+        )
+    )
+    times, newest_ms = row
+    return times, newest_ms
