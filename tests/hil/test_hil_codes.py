@@ -87,13 +87,26 @@ def test_updated_code_replaces_the_old_pin_and_window_in_its_slot(world: World) 
     assert world.seam.access_codes.get(access_code_id=code_id).is_scheduled_on_device
 
 
-def test_update_of_the_name_alone_writes_nothing_to_the_keypad(world: World) -> None:
+def test_name_costs_no_write_to_flash_and_pin_with_window_one(world: World) -> None:
     code_id = world.create(code="271828", name="Ann")
-    place = world.place(code_id)
-    world.seam.access_codes.update(access_code_id=code_id, name="Zoë")
-    code = world.seam.access_codes.get(access_code_id=code_id)
-    assert (code.name, code.status) == ("Zoë", "set")
-    assert world.place(code_id) == place
+    place, generation = world.place(code_id), world.own_fields()["generation"]
+    with world.keypad.bench() as bench:
+        operations = bench.ask(flash=True)["operations"]
+        world.seam.access_codes.update(access_code_id=code_id, name="Zoë")
+        code = world.seam.access_codes.get(access_code_id=code_id)
+        assert (code.name, code.status) == ("Zoë", "set")
+        assert world.place(code_id) == place
+        assert bench.ask(flash=True)["operations"] == operations
+        mark = world.bridge.mark()
+        window = {"starts_at": in_hours(-1), "ends_at": in_hours(1)}
+        world.seam.access_codes.update(access_code_id=code_id, code="281827", type="time_bound", **window)
+        world.bridge.event("access_code.set_on_device", code_id, after=mark)
+        assert bench.ask(flash=True)["operations"] > operations
+        # Of all slots: that of the name would be among them, had it been written after all.
+        assert world.own_fields()["generation"] == generation + 1
+        assert world.place(code_id)["slot"] == place["slot"]
+        assert not bench.opens("271828")
+        assert bench.opens("281827")
 
 
 def test_deleted_code_is_gone_from_keypad_and_api(world: World) -> None:
