@@ -302,6 +302,10 @@ async def test_code_that_another_host_rewrote_is_followed_if_that_is_allowed(
         assert shown == ("4711", "ongoing", "setting")
         assert await conditions(seam, ID) == ([MODIFIED], [])
     assert await told(world, ID) == ["access_code.modified_external_to_seam"]
+    if not allowed:
+        await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID)
+        assert (await told(world, ID))[1:] == ["access_code.set_on_device"]
+        assert await conditions(seam, ID) == ([MODIFIED], [])
 
 
 async def test_code_that_is_taken_off_again_and_again_asks_for_a_person(

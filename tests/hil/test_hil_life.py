@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from hil_world import WAIT_S, World, running
+from hil_world import WAIT_S, Bench, World, running
 from seam import SeamHttpApiError, SeamWebhook
 
 SHORT = "poll_s = 0.5\nset_slow_s = 0.3\nset_failed_s = 0.6\nremove_slow_s = 0.3\nremove_failed_s = 0.6"
@@ -89,6 +89,76 @@ def test_code_that_is_taken_off_at_the_keypad_is_set_again_once_and_then_a_perso
         world.seam.access_codes.update(access_code_id=code_id, code="73645")
         world.bridge.event("access_code.set_on_device", code_id, after=mark)
         assert bench.opens("73645")
+
+
+def change_pin(world: World, bench: Bench, old: str, new: str) -> None:
+    bench.ask(press=f"{world.master_pin}#3#{old}#{new}#*")
+
+
+def test_pin_that_is_changed_at_the_keypad_is_set_right_once_and_then_a_person_is_asked(world: World) -> None:
+    code_id = world.create(code="618034")
+    with world.keypad.bench() as bench:
+        mark = world.bridge.mark()
+        change_pin(world, bench, "618034", "618039")
+        world.bridge.event("access_code.modified_external_to_seam", code_id, after=mark)
+        world.bridge.event("access_code.set_on_device", code_id, after=mark)
+        assert [bench.opens(pin) for pin in ("618034", "618039")] == [True, False]
+        mark = world.bridge.mark()
+        change_pin(world, bench, "618034", "618039")
+        world.bridge.event("access_code.modified_external_to_seam", code_id, after=mark)
+        other = world.create(code="8643")  # is set after that: what was to be written has been
+        assert [bench.opens(pin) for pin in ("618034", "618039")] == [False, True]
+        code = world.seam.access_codes.get(access_code_id=code_id)
+        assert (code.code, code.errors[0].error_code) == ("618034", "code_modified_external_to_seam")
+        assert code.errors[0].change_type == "modified"
+        assert "third_party_integration_detected" in [it.warning_code for it in code.warnings]
+        for id_ in (code_id, other):
+            world.seam.access_codes.delete(access_code_id=id_)
+            world.bridge.event("access_code.deleted", id_)
+        assert not bench.opens("618039")
+
+
+def test_pin_that_may_be_changed_at_the_keypad_is_followed(world: World) -> None:
+    code_id = world.create(code="618034", name="Ann", is_external_modification_allowed=True)
+    place = world.place(code_id)
+    with world.keypad.bench() as bench:
+        change_pin(world, bench, "618034", "618039")
+        world.bridge.event("access_code.modified_external_to_seam", code_id)
+        code = world.seam.access_codes.get(access_code_id=code_id)
+        assert (code.code, code.name, code.status, code.errors) == ("618039", "Ann", "set", [])
+        assert [(it.warning_code, it.change_type) for it in code.warnings] == [
+            ("code_modified_external_to_seam", "modified")
+        ]
+        assert bench.opens("618039")
+    other = world.create(code="8643")  # is set after that: what was to be written has been
+    now = world.place(code_id)
+    assert (now["slot"], now["maker"]) == (place["slot"], "keypad")
+    for id_ in (code_id, other):
+        world.seam.access_codes.delete(access_code_id=id_)
+        world.bridge.event("access_code.deleted", id_)
+
+
+def test_code_that_a_person_makes_his_own_is_left_to_him(world: World) -> None:
+    """He takes it off and makes one with its PIN: the hub's stands aside, and says which one has the PIN."""
+    code_id = world.create(code="618034")
+    mark = world.bridge.mark()
+    with world.keypad.bench() as bench:
+        world.seam.devices.simulate.disconnect(device_id=world.device_id)
+        bench.ask(unprogram="618034")
+        bench.ask(program="618034")
+        world.seam.devices.simulate.connect(device_id=world.device_id)
+        his = world.bridge.event("access_code.unmanaged.created", after=mark)["access_code_id"]
+        world.bridge.event("access_code.deleted_external_to_seam", code_id, after=mark)
+        world.bridge.event("access_code.failed_to_set_on_device", code_id, after=mark)
+        errors = {it.error_code: it for it in world.seam.access_codes.get(access_code_id=code_id).errors}
+        assert errors["duplicate_code_on_device"].unmanaged_access_code_id == his
+        assert bench.opens("618034")
+        world.seam.access_codes.unmanaged.delete(access_code_id=his)
+        world.bridge.event("access_code.unmanaged.removed", his, after=mark)
+        world.bridge.event("access_code.set_on_device", code_id, after=mark)
+        assert bench.opens("618034")
+    world.seam.access_codes.delete(access_code_id=code_id)
+    world.bridge.event("access_code.deleted", code_id)
 
 
 def test_code_that_may_be_taken_off_stays_off(world: World) -> None:

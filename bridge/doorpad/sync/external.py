@@ -60,6 +60,8 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
         code.uses_left = uses_left(slot.flags)
         code.used_at_ms = now_ms if code.uses_left == 0 else None
+    else:
+        code.announced = None  # it will be set anew, and that is told
     await _mark(session, code, now_ms, "modified", slot.maker)
 
 
