@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from api_world import NOW_S, World, check_refused
+from doorpad.api import waiting
 from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
 from doorpad.store.pins import is_weak
@@ -344,6 +345,29 @@ async def test_synchronous_create_answers_when_the_keypad_has_it(
         reply = (await asking).json()
     assert reply["action_attempt"]["status"] == "success"
     assert reply["access_code"]["status"] == "set"
+
+
+async def test_synchronous_calls_for_a_keypad_that_is_away_answer_that_they_are_pending(
+    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the 10 s that a reply is held; what was asked for stands, and is done later."""
+    monkeypatch.setattr(waiting, "_HOLD_S", 0.01)
+    device_id = await world.add_device(link_state="disconnected")
+    id_ = None
+    for verb, path, asked in [
+        ("POST", "create", {"device_id": device_id, "code": "482913"}),
+        ("PATCH", "update", {"code": "591037"}),
+        ("DELETE", "delete", {}),
+    ]:
+        about = {} if id_ is None else {"access_code_id": id_}
+        reply = await http.request(verb, f"/access_codes/{path}", json={**asked, **about, "sync": True})
+        assert reply.status_code == 200
+        attempt = reply.json()["action_attempt"]
+        assert (attempt["status"], attempt["result"], attempt["error"]) == ("pending", None, None)
+        id_ = id_ or reply.json()["access_code"]["access_code_id"]
+    world.now_ms += 600_000
+    expired = await http.get(f"/action_attempts/get?action_attempt_id={attempt['action_attempt_id']}")
+    assert expired.json()["action_attempt"]["error"]["type"] == "action_attempt_expired"
 
 
 async def test_update_of_a_duplicate_of_the_group_names_the_holder(seam: AsyncSeam, doors: list[str]) -> None:

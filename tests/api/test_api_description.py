@@ -1,6 +1,7 @@
 """The API's own description against the contract: the shapes of the official SDKs' types, 1.721.0."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,54 @@ def test_object_has_what_the_contract_needs(name: str) -> None:
         # device_type is the one value of ours in an enumeration of theirs.
         if enumeration(about) and enumeration(theirs["properties"].get(field, {})) and field != "device_type":
             assert enumeration(about) <= enumeration(theirs["properties"][field]), field
+
+
+# What the contract has and a keypad has not: heating and cooling, pictures, the upstream account's own customers;
+# and what a keypad that is left alone could do.
+_OF_THERMOSTATS = re.compile(r".*\.can_(hvac|program_thermostat|run_thermostat|turn_off_hvac)\w*")
+_OF_MANAGED = re.compile(r"(unmanaged_device|device_provider)\.can_\w+")
+_NOT_HERE = {
+    "connected_account.customer_key",
+    "connected_account.image_url",
+    "connected_account.user_identifier",
+    "device.location.location_name",
+    "unmanaged_device.location.location_name",
+    "workspace.publishable_key",
+}
+
+
+def left_out(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
+    """The properties that ours lacks, however deep. An object without named properties is what it is at the time."""
+    ours = solved(ours)
+    if "items" in theirs:
+        if "items" in ours:
+            yield from left_out(name, theirs["items"], ours["items"])
+    elif "properties" in ours:
+        for field, about in theirs.get("properties", {}).items():
+            if field in ours["properties"]:
+                yield from left_out(f"{name}.{field}", about, ours["properties"][field])
+            else:
+                yield f"{name}.{field}"
+
+
+def solved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Behind a reference, and of what may be null, the other."""
+    while "$ref" in schema:
+        schema = OURS["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    others = [it for it in schema.get("anyOf", ()) if it.get("type") != "null"]
+    return solved(others[0]) if len(others) == 1 else schema
+
+
+def test_objects_have_every_property_of_the_contract_but_these() -> None:
+    missing = {
+        it
+        for name, ours in OURS["components"]["schemas"].items()
+        if "properties" in CONTRACT["schemas"].get(name, {})
+        for it in left_out(name, CONTRACT["schemas"][name], ours)
+    }
+    assert {
+        it for it in missing if not _OF_THERMOSTATS.fullmatch(it) and not _OF_MANAGED.fullmatch(it)
+    } == _NOT_HERE
 
 
 def test_compared_objects_are_all_that_the_contract_has_of_the_served() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 from api_world import NOW_MS, World, check_refused
+from doorpad.api.events import ListParams
 from doorpad.events.log import record
 from seam import AsyncSeam
 
@@ -106,22 +107,45 @@ async def test_events_come_oldest_first_and_filtered(
 ) -> None:
     await log(world, ID, "device.connected", NOW_MS + 5, device_id=device_id)
     await log(world, OTHER, "lock.unlocked", NOW_MS, device_id=device_id, access_code_id=ID)
+    account = (await world.database.hub()).connected_account_id
     since = {"since": "2027-01-15T08:00:00Z"}
-    for filters, expected in [
+    asked = [
         (since, [OTHER, ID]),
         ({**since, "limit": 1}, [OTHER]),
+        ({**since, "unstable_offset": 1}, [ID]),
+        ({**since, "unstable_offset": 1, "limit": 1}, [ID]),
+        ({**since, "unstable_offset": 2}, []),
         ({"since": "2027-01-15T08:00:00.005Z"}, [ID]),
         ({"between": ["2027-01-15T08:00:00Z", "2027-01-15T08:00:00.004Z"]}, [OTHER]),
         ({**since, "event_type": "device.connected"}, [ID]),
         ({**since, "event_types": ["device.connected", "lock.unlocked"]}, [OTHER, ID]),
+        ({**since, "event_type": "device.connected", "event_types": ["lock.unlocked"]}, []),
         ({**since, "access_code_id": ID}, [OTHER]),
+        ({**since, "access_code_id": OTHER}, []),
+        ({**since, "access_code_ids": [ID]}, [OTHER]),
         ({**since, "access_code_ids": []}, []),
+        ({**since, "device_id": device_id}, [OTHER, ID]),
+        ({**since, "device_id": ID}, []),
         ({**since, "device_ids": [device_id]}, [OTHER, ID]),
+        ({**since, "device_ids": [ID]}, []),
         ({**since, "event_ids": [ID]}, [ID]),
+        ({**since, "connected_account_id": account}, [OTHER, ID]),
         ({**since, "connected_account_id": ID}, []),
-    ]:
-        reply = (await http.post("/events/list", json=filters)).json()
-        assert [event["event_id"] for event in reply["events"]] == expected, filters
+        ({**since, "customer_key": "anybody"}, [OTHER, ID]),  # no customers here: without effect
+    ]
+    of_others = ("acs_", "access_grant", "access_method", "connect_webview", "space", "user_identity")
+    foreign = [it for it in ListParams.__struct_fields__ if it.startswith(of_others)]
+    asked += [({**since, name: [ID] if name.endswith("s") else ID}, []) for name in foreign]
+    assert {name for filters, _ in asked for name in filters} == set(ListParams.__struct_fields__)
+    for filters, expected in asked:
+        for reply in (
+            await http.post("/events/list", json=filters),
+            await http.get(
+                "/events/list", params={**{k: v or "" for k, v in filters.items()}, "_strict": "true"}
+            ),
+        ):
+            assert reply.status_code == 200, reply.text
+            assert [event["event_id"] for event in reply.json()["events"]] == expected, filters
     newest = await http.get(f"/events/get?device_id={device_id}&event_type=lock.unlocked")
     assert newest.json()["event"] == {
         "event_id": OTHER,
@@ -133,6 +157,22 @@ async def test_events_come_oldest_first_and_filtered(
         "occurred_at": "2027-01-15T08:00:00.000Z",
         "created_at": "2027-01-15T08:00:00.001Z",
     }
+
+
+async def test_events_of_one_moment_stay_in_the_order_of_their_log(
+    world: World, http: httpx.AsyncClient, device_id: str
+) -> None:
+    ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in (7, 1, 5, 3, 2)]
+    for id_ in ids:
+        await log(world, id_, "device.connected", NOW_MS, device_id=device_id)
+    await log(world, ID, "device.connected", NOW_MS - 1, device_id=device_id)  # told late
+    listed = []
+    for offset in range(0, 8, 2):
+        asked = {"since": "2000-01-01T00:00:00Z", "unstable_offset": offset, "limit": 2}
+        listed += (await http.post("/events/list", json=asked)).json()["events"]
+    assert [it["event_id"] for it in listed] == [ID, *ids]
+    newest = await http.get(f"/events/get?device_id={device_id}&event_type=device.connected")
+    assert newest.json()["event"]["event_id"] == ids[-1]
 
 
 async def test_events_that_need_a_code_carry_none(

@@ -153,6 +153,59 @@ async def test_read_only_key_sees_no_pin_and_no_secret(
     assert one.json()["access_code"]["status"] == "setting"
 
 
+OTHER_PIN, THIRD_PIN = "71934826", "60418273"
+
+
+@pytest.fixture
+async def ids(world: World, http: httpx.AsyncClient, device_id: str) -> dict[str, Any]:
+    """Of one of each thing that there is, with PINs and a secret wherever they may be."""
+    created = await http.post("/access_codes/create", json={"device_id": device_id, "code": SECRET_PIN})
+    code_id = created.json()["access_code"]["access_code_id"]
+    await http.patch("/access_codes/update", json={"access_code_id": code_id, "code": OTHER_PIN})
+    unmanaged_id = "11111111-2222-4333-8444-555555555555"
+    await world.add_code(device_id, unmanaged_id, managed=False, code=THIRD_PIN)
+    taken = {"access_code_id": code_id, "code": THIRD_PIN}
+    refused = await http.patch("/access_codes/update", json=taken)
+    assert refused.status_code == 409 and THIRD_PIN not in refused.text
+    await world.put_on_keypad(code_id, slot=1)
+    webhook = (await http.post("/webhooks/create", json={"url": "https://example.org/"})).json()["webhook"]
+    hub = await world.database.hub()
+    events = await http.get("/events/list?since=2000-01-01T00:00:00Z")
+    return {
+        "access_code_id": [code_id, unmanaged_id],
+        "access_code_ids": [[code_id, unmanaged_id]],
+        "action_attempt_id": [created.json()["action_attempt"]["action_attempt_id"]],
+        "connected_account_id": [hub.connected_account_id],
+        "device_id": [device_id],
+        "event_id": [it["event_id"] for it in events.json()["events"]],
+        "since": ["2000-01-01T00:00:00Z"],
+        "webhook_id": [webhook["webhook_id"]],
+        "secret": webhook["secret"],
+    }
+
+
+@pytest.mark.parametrize(
+    "operation", [it for it in app.OPERATIONS if it.verbs == READ], ids=lambda it: it.path
+)
+async def test_no_path_shows_a_pin_or_a_secret_to_a_read_only_key(
+    reader: httpx.AsyncClient, ids: dict[str, Any], operation: Any
+) -> None:
+    """With each parameter by which something is found, alone and with the device's id; new paths are among them."""
+    names = [it for it in operation.params.__struct_fields__ if it in ids]
+    asked = [{}, *({name: value} for name in names for value in ids[name])]
+    asked += [{"device_id": ids["device_id"][0], **it} for it in asked if "device_id" in names]
+    answered = 0
+    for query in asked:
+        for verb in operation.verbs:
+            shown = await reader.request(
+                verb, operation.path, **({"params": query} if verb == "GET" else {"json": query})
+            )
+            answered += shown.status_code == 200
+            for secret in (SECRET_PIN, OTHER_PIN, THIRD_PIN, ids["secret"]):
+                assert secret not in shown.text, query
+    assert answered or operation.path in ("/bridges/get", "/devices/unmanaged/get")
+
+
 @pytest.mark.parametrize(
     ("path", "question"),
     [
@@ -232,7 +285,7 @@ async def test_each_change_is_logged_with_the_key_that_made_it(
 ) -> None:
     (key,) = read_keys(world.database.data_dir)
     created = await http.post(
-        "/access_codes/create", json={"device_id": device_id, "code": SECRET_PIN, "name": "Guest"}
+        "/access_codes//create/", json={"device_id": device_id, "code": SECRET_PIN, "name": "Guest"}
     )
     id_ = created.json()["access_code"]["access_code_id"]
     world.now_ms += 1_000

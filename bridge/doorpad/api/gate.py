@@ -83,11 +83,14 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         id_ = next(self._ids)
+        path = scope["path"]
         status, media_type, more = 200, JSON, []
         try:
-            path = scope["path"]
             headers = dict(scope["headers"])
-            route = self._routes.get(path) or self._routes.get(_plain(path))
+            route = self._routes.get(path)
+            if route is None:
+                path = _plain(path)
+                route = self._routes.get(path)
             key = None if route is not None and route.public else self._key(scope, headers)
             if route is None:
                 raise errors.no_path()
@@ -118,7 +121,7 @@ class Gate:
             return
         except Exception:
             # The path without its query: a query can hold a PIN.
-            _log.exception("request %s %s failed", id_, scope["path"])
+            _log.exception("request %s %s failed", id_, path)
             refusal = errors.internal()
             status, body = refusal.status, msgspec.json.encode(refusal.envelope(id_))
         about = [

@@ -85,7 +85,11 @@ def _from_json(body: bytes) -> dict[str, Any]:
 
 def _from_query(fields: dict[str, _Field], query: bytes) -> dict[str, Any]:
     pairs: dict[str, list[str]] = {}
-    for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    try:
+        told = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeError:
+        raise invalid_request("the query is not UTF-8, percent-encoded") from None
+    for key, value in told:
         pairs.setdefault(key, []).append(value)
     strict = pairs.pop(_STRICT, ["false"])[-1] == "true"
     raw: dict[str, Any] = {}
