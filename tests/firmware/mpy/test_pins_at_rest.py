@@ -4,24 +4,28 @@ import esp32_time  # isort: skip - before anything takes hold of the time
 
 import asyncio
 import io
+import os
 import sys
 
+from doorpad_fw.crash import CrashLog
 from doorpad_fw.log import FlashError
 from doorpad_link import identity, messages
 
 from cases import cases, equal
 from keypad_parts import MASTER, Keypad, put_body
+from whole_keypad import Whole
 
-HEAP = "400K"
+HEAP = "700K"
 # 8 digits and more: four bytes of them are not on flash by chance.
-FROM_HOST, REPLACED, LOCAL, CHANGED, WRONG = (
+FROM_HOST, REPLACED, LOCAL, CHANGED, WRONG, NEW_MASTER = (
     b"52907316",
     b"730418256901",
     b"9152637408",
     b"40815927",
     b"61729450",
+    b"84620593",
 )
-PINS = (FROM_HOST, REPLACED, LOCAL, CHANGED, WRONG, MASTER)
+PINS = (FROM_HOST, REPLACED, LOCAL, CHANGED, WRONG, NEW_MASTER, MASTER)
 
 
 def _forms(pin):
@@ -87,6 +91,34 @@ def test_flash_and_identity_tell_no_pin():
         equal(kinds.count(messages.EV_DENIED), 2)
         _check("flash", bytes(keypad.flash.image))
         _check("the identity", identity.pack(keypad.identity))
+
+    _run(play)
+
+
+def test_no_file_of_the_keypad_tells_a_pin():
+    def play():
+        keypad = Whole()
+        try:
+            keypad.ask(messages.OP_PUT, put_body(7, FROM_HOST))
+            keypad.ask(messages.OP_PUT, put_body(8, REPLACED, 0, b"op-id--2"))
+            keypad.ask(messages.OP_PUT, put_body(8, CHANGED, 2, b"op-id--3"))
+            version, _ = keypad.ask(messages.OP_CONFIG)[1]
+            keypad.ask(messages.OP_CONFIG, [version, [["lockout_s", 60]]])
+            said = "%s#1#%s#5#%s#%s#*%s#" % tuple(
+                it.decode() for it in (MASTER, LOCAL, NEW_MASTER, NEW_MASTER, WRONG)
+            )
+            for key in said:
+                keypad.door.key(key)
+            assert keypad.door.is_master(NEW_MASTER)
+            try:
+                raise ValueError("entered: " + FROM_HOST.decode())
+            except ValueError as error:
+                CrashLog().note(error)
+            assert "crash.log" in os.listdir()
+        finally:
+            keypad.unmount()
+        _check("table and journal", bytes(keypad.flash.image))
+        _check("the file system", bytes(keypad.files.image))
 
     _run(play)
 

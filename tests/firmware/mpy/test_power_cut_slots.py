@@ -5,7 +5,9 @@ flash is brought to where it stood, the operation is torn, and the table is moun
 change is there, the one in flight is old or new.
 """
 
+import hashlib
 import random
+import struct
 
 from doorpad_fw import slots as slots_module
 from doorpad_fw.log import Log
@@ -70,6 +72,19 @@ def _workload(steps_before, steps_traced):
     return image, start, flash.trace, steps
 
 
+_of_slots = {}
+
+
+def _root(versions):
+    # What the digest of a table is, put together from protocol/README.md, section 4.
+    total = 0
+    for slot in versions.items():
+        if slot not in _of_slots:
+            _of_slots[slot] = int.from_bytes(hashlib.sha256(struct.pack(">HI", *slot)).digest()[:8], "big")
+        total += _of_slots[slot]
+    return (total % (1 << 64)).to_bytes(8, "big")
+
+
 def _check(slots, model, in_flight, generation, starts=1):
     # `in_flight`: (number, content after) of the change that the cut struck, or None.
     holders = {}
@@ -87,6 +102,7 @@ def _check(slots, model, in_flight, generation, starts=1):
         found = slots.find(pin)
         equal(found.number if found else None, holders.get(pin), "holder of PIN %r" % pin)
     equal(slots.used, len(holders), "used")
+    equal(slots.digest.root(), _root({n: _content(slots, n)[1] for n in holders.values()}), "digest")
     # One for the change in flight. Of each torn record the version is left out, for it may have been told, and the
     # record that keeps the generation takes another.
     assert generation <= slots.generation <= generation + 1 + 2 * starts, "generation %d" % slots.generation
