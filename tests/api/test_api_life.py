@@ -176,6 +176,21 @@ async def test_whole_life_of_a_code_that_fails_on_its_way_and_again_on_its_way_b
     await life.tells()
 
 
+async def test_code_that_is_changed_back_before_the_keypad_saw_it_is_told_to_be_set_again(
+    world: World, seam: AsyncSeam, device_id: str
+) -> None:
+    life = Life(world, seam, device_id)
+    window = (NOW_S - DAY_S, NOW_S + DAY_S)
+    await life.begin(*window)
+    await life.keypad_holds("482913", *window)
+    await life.tells("access_code.set_on_device")
+    await life.reaches(NOW_S + HOUR_S)
+    for code in ("736450", "482913"):
+        await seam.access_codes.update(access_code_id=life.code_id, code=code)
+    await life.tells("access_code.changed", "access_code.changed", "access_code.set_on_device")
+    assert await life.status() == ("set", False)
+
+
 async def test_changed_code_waits_anew(world: World, seam: AsyncSeam, device_id: str) -> None:
     await world.add_code(device_id, ID)
     await world.pass_time(device_id, NOW_MS + 20 * MINUTE_S * 1_000)

@@ -211,12 +211,20 @@ async def settle(session: AsyncSession, code: AccessCode, slot: Slot | None, now
     if code.starts_at_s is not None and now_s < code.starts_at_s:
         if code.announced is None:
             code.announced = "scheduled"
-            at = await of_version(session, code, slot.version)
+            at = await _of_wish(session, code, slot)
             await tell(session, code, "access_code.scheduled_on_device", at, now_ms)
     elif code.announced != "set":
         code.announced = "set"
-        at = await of_version(session, code, slot.version)
+        at = await _of_wish(session, code, slot)
         await tell(session, code, "access_code.set_on_device", at, now_ms)
+
+
+async def _of_wish(session: AsyncSession, code: AccessCode, slot: Slot) -> str:
+    """A discriminator for what was asked for last, and the slot's version that fulfils it.
+
+    The version alone would not do: a code that is changed and changed back meanwhile has its slot as it was.
+    """
+    return f"{await of_version(session, code, slot.version)}:{code.asked_at_ms}"
 
 
 async def clear_errors(session: AsyncSession, code: AccessCode) -> None:
