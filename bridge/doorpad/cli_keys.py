@@ -1,7 +1,9 @@
 """`doorpad keys` and `doorpad audit`: who may use the API, and who changed what. All work while a bridge runs."""
 
+import heapq
 import json
 import sys
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -68,14 +70,17 @@ def audit(
     config: _ConfigOption = _CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Show which API key changed what, the oldest change first."""
+    """Show which API key changed what, and who made and revoked the keys, the oldest change first."""
     from doorpad import config as configuration
+    from doorpad.api.keys import key_entries, read_keys
     from doorpad.api.times import iso
     from doorpad.store.audit import read_entries
     from doorpad.store.database import FILE_NAME
 
     with told_in_one_line():
-        for entry in read_entries(configuration.load(config).data / FILE_NAME):
+        data = configuration.load(config).data
+        of_keys = key_entries(read_keys(data))
+        for entry in heapq.merge(of_keys, read_entries(data / FILE_NAME), key=itemgetter("at_ms")):
             if as_json:
                 print(json.dumps(entry))
             else:

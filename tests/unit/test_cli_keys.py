@@ -1,9 +1,11 @@
 """`doorpad keys` and `doorpad audit`, by a configuration file, as an owner types them."""
 
 import asyncio
+import getpass
+import json
 
 import pytest
-from doorpad.api.keys import ApiKeys
+from doorpad.api.keys import ApiKeys, read_keys
 from doorpad.cli import app
 from doorpad.store.audit import Actor, acting
 from doorpad.store.database import Database
@@ -68,3 +70,27 @@ def test_audit_shows_changes_of_a_database_that_is_in_use(run, tmp_path):
     assert "Front desk  changed connected_account" in line
     assert "(custom_metadata)" in line
     assert '"fields": ["custom_metadata"]' in as_json
+
+
+def test_audit_shows_who_made_and_revoked_a_key(run, tmp_path):
+    run("keys", "create", "Front desk")
+    run("keys", "revoke", "Front desk")
+    (key,) = read_keys(tmp_path / "state")
+
+    async def change():
+        database = await Database.open(tmp_path / "state")
+        acting.set(Actor(key.key_id, "Front desk", "r" * 36, "/connected_accounts/update", 1))  # in 1970
+        async with database.write() as session:
+            (await session.get_one(Hub, 1)).custom_metadata = {"house": "7"}
+        await database.close()
+
+    asyncio.run(change())
+    told = [json.loads(line) for line in run("audit", "--json").stdout.splitlines()]
+    user = f"user {getpass.getuser()}"
+    assert [(it["key_name"], it["did"], it["subject"]) for it in told] == [
+        ("Front desk", "changed", "connected_account"),
+        (user, "created", "api_key"),
+        (user, "deleted", "api_key"),
+    ]
+    assert {it["subject_id"] for it in told[1:]} == {key.key_id}
+    assert len({frozenset(it) - {"seq"} for it in told}) == 1

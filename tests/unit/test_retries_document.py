@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import msgspec
-from doorpad.sync.timing import Timing
+from doorpad.events import delivery
+from doorpad.sync import converging
+from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX, Timing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "retries.md").read_text()
 NOT_RETRIES = {"clock_s", "clock_error_s", "statistics_s"}
@@ -16,3 +18,21 @@ def test_page_names_each_setting_with_its_default() -> None:
     }
     kept = {name: float(value) for name, value in msgspec.structs.asdict(Timing()).items()}
     assert told == {name: value for name, value in kept.items() if name not in NOT_RETRIES}
+
+
+def test_page_tells_the_numbers_that_are_no_settings() -> None:
+    page = " ".join(PAGE.split())
+    assert f"at most {converging._WRITES_MAX} writes are planned at a time" in page
+    assert (
+        f"after {REFUSED_BASE:g} s to the power of the number of refusals, at most {REFUSED_S_MAX:g} s"
+        in page
+    )
+    first_s, *others = delivery.RETRIES_S
+    assert [it % 60 for it in others] == [0] * 5 and [it % 3_600 for it in others[2:]] == [0] * 3
+    minutes, hours = [it // 60 for it in others[:2]], [it // 3_600 for it in others[2:]]
+    assert (
+        f"after {first_s} s, {minutes[0]} min, {minutes[1]} min, {hours[0]}, {hours[1]} and every {hours[2]} hours, "
+        f"for {delivery.KEPT_MS // 86_400_000} days" in page
+    )
+    assert delivery._AT_ONCE_MAX == 4 and "Four at a time go to one receiver" in page
+    assert f"database fails meanwhile, it goes on after {delivery._AGAIN_S:g} s" in page

@@ -19,8 +19,9 @@ import secrets
 import string
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -144,6 +145,32 @@ def read_keys(data_dir: Path) -> list[ApiKey]:
         except (msgspec.DecodeError, UnicodeError):
             raise ApiKeysDamaged(path, number) from None
     return keys
+
+
+def key_entries(keys: Sequence[ApiKey]) -> list[dict[str, Any]]:
+    """What the audit log has to tell of the keys themselves, the oldest first.
+
+    They are made and revoked by people at the hub's command line, and so in the name of a user of its system.
+    """
+    entries = []
+    for key in keys:
+        times = ((key.created_at, key.created_by, "created"), (key.revoked_at, key.revoked_by, "deleted"))
+        for at, by, did in times:
+            if at is not None:
+                entries.append(
+                    {
+                        "at_ms": round(at.timestamp() * 1_000),
+                        "key_id": "",
+                        "key_name": f"user {by}",
+                        "request_id": "",
+                        "path": "doorpad keys",
+                        "did": did,
+                        "subject": "api_key",
+                        "subject_id": key.key_id,
+                        "fields": [],
+                    }
+                )
+    return sorted(entries, key=itemgetter("at_ms"))
 
 
 class ApiKeys:
