@@ -73,7 +73,15 @@ async def test_spare_code_is_shown_nowhere_and_cannot_be_touched(
     assert await seam.access_codes.list(access_code_ids=[spare.access_code_id]) == []
     assert await seam.access_codes.unmanaged.list(device_id=device_id) == []
     asked = {"access_code_id": spare.access_code_id}
-    for path in ("get", "delete", "update", "pull_backup_access_code", "unmanaged/get", "unmanaged/delete"):
+    for path in (
+        "get",
+        "delete",
+        "update",
+        "pull_backup_access_code",
+        "unmanaged/get",
+        "unmanaged/delete",
+        "unmanaged/convert_to_managed",
+    ):
         response = await http.post(f"/access_codes/{path}", json=asked)
         check_refused(response, 404, "access_code_not_found")
     by_pin = await http.post("/access_codes/get", json={"device_id": device_id, "code": spare.code})

@@ -19,6 +19,7 @@ from doorpad.api.attempts import (
     begin_code_attempt,
     pending_attempt_object,
 )
+from doorpad.api.code_lookup import code_to_change
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows, new_code_rows
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
@@ -38,10 +39,9 @@ from doorpad.api.service import (
 )
 from doorpad.api.waiting import watching
 from doorpad.store.audit import audit_changed
-from doorpad.store.schema import POOLED, AccessCode, ActionAttempt
+from doorpad.store.schema import AccessCode, ActionAttempt
 from doorpad.store.statements import Query, change
 
-_CODE = Query(AccessCode, AccessCode.access_code_id == bindparam("id"))
 _MEMBERS = Query(
     AccessCode,
     AccessCode.common_code_key == bindparam("key"),
@@ -193,14 +193,8 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = _CODE.first(session, id=str(params.access_code_id))
-            if (
-                code is None
-                or not code.managed
-                or code.state == "deleted"
-                or code.backup == POOLED
-                or not _is_on(code, params.device_id)
-            ):
+            code = code_to_change(session, params.access_code_id, params.device_id)
+            if not code.managed or code.state == "deleted":
                 raise not_found("access_code", params.access_code_id)
             params.refuse_other_length(code.code)
             for_keypad = await change_code(session, code, params, now_ms)
@@ -224,15 +218,9 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = _CODE.first(session, id=str(params.access_code_id))
-            if (
-                code is None
-                or code.managed != managed
-                or code.backup == POOLED
-                or not _is_on(code, params.device_id)
-            ):
-                raise not_found("access_code", params.access_code_id)
-            if code.deleted_at_ms is not None and now_ms - code.deleted_at_ms >= _REPEATABLE_MS:
+            code = code_to_change(session, params.access_code_id, params.device_id)
+            is_over = code.deleted_at_ms is not None and now_ms - code.deleted_at_ms >= _REPEATABLE_MS
+            if code.managed != managed or is_over:
                 raise not_found("access_code", params.access_code_id)
             attempt = None
             asked_now = code.state == "active"
@@ -253,10 +241,6 @@ async def remove_code(service: Service, params: DeleteParams, *, managed: bool) 
 
 async def _delete(service: Service, params: DeleteParams) -> Reply:
     return await remove_code(service, params, managed=True)
-
-
-def _is_on(code: AccessCode, device_id: UUID | None) -> bool:
-    return device_id is None or code.device_id == str(device_id)
 
 
 OPERATIONS: tuple[AnyOperation, ...] = (

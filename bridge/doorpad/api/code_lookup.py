@@ -25,6 +25,9 @@ _VISIBLE = (
     or_(AccessCode.state == "active", and_(AccessCode.managed, AccessCode.state == "removing")),
 )
 _BY_ID = Query(AccessCode, AccessCode.access_code_id == bindparam("id"), *_VISIBLE)
+_TO_CHANGE = Query(
+    AccessCode, AccessCode.access_code_id == bindparam("id"), AccessCode.backup.is_distinct_from(POOLED)
+)
 _BY_PIN = Query(
     AccessCode, AccessCode.device_id == bindparam("device_id"), AccessCode.code == bindparam("pin"), *_VISIBLE
 )
@@ -40,6 +43,18 @@ def visible(*, managed: bool) -> Select[Any]:
         AccessCode.managed.is_(managed), AccessCode.backup.is_distinct_from(POOLED)
     )
     return query.where(AccessCode.state.in_(["active", "removing"] if managed else ["active"]))
+
+
+def code_to_change(session: AsyncSession, access_code_id: UUID, device_id: UUID | None = None) -> AccessCode:
+    """A code of either kind and in any state, on this device if one is named. A spare code is nobody's to change.
+
+    Raises:
+        ApiError: 404 access_code_not_found.
+    """
+    code = _TO_CHANGE.first(session, id=str(access_code_id))
+    if code is None or (device_id is not None and code.device_id != str(device_id)):
+        raise not_found("access_code", access_code_id)
+    return code
 
 
 def find_code(

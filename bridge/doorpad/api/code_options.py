@@ -12,11 +12,21 @@ from doorpad.sync import backups
 MaxTimeRounding = Literal["1hour", "1day", "1h", "1d"]
 
 
-class CodeOptions(msgspec.Struct, kw_only=True):
-    """The options that creating and changing a code have in common."""
+class ModificationAllowed(msgspec.Struct, kw_only=True):
+    """Whether other hands may change the code."""
 
     allow_external_modification: bool | None = None  # the old spelling
     is_external_modification_allowed: bool | None = None
+
+    def external_modification_allowed(self) -> bool | None:
+        if self.is_external_modification_allowed is not None:
+            return self.is_external_modification_allowed
+        return self.allow_external_modification
+
+
+class CodeOptions(ModificationAllowed, kw_only=True):
+    """The options that creating and changing a code have in common."""
+
     # False: refuse rather than let the code wait for a keypad that is away.
     attempt_for_offline_device: bool | None = None
     is_one_time_use: bool | None = None  # the keypad writes down that it is used up before the strike moves
@@ -29,11 +39,6 @@ class CodeOptions(msgspec.Struct, kw_only=True):
     prefer_native_scheduling: bool | None = None
     # Nothing is ever rounded to hours: the keypad keeps to the second.
     max_time_rounding: MaxTimeRounding | None = None
-
-    def external_modification_allowed(self) -> bool | None:
-        if self.is_external_modification_allowed is not None:
-            return self.is_external_modification_allowed
-        return self.allow_external_modification
 
     def refuse_unsupported(self) -> None:
         """Raises ApiError 400 on the first field that asks for what keypads cannot do."""

@@ -1,5 +1,6 @@
 """/access_codes/unmanaged: codes that another hand put on a keypad, and taking them over."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -7,13 +8,14 @@ from sqlalchemy import bindparam, delete
 
 from doorpad.api.attempts import ActionAttemptObject, attempt_reply, begin_code_attempt
 from doorpad.api.code_changes import DeleteParams, remove_code
-from doorpad.api.code_lookup import code_page, find_code, page_keys, visible
+from doorpad.api.code_lookup import code_page, code_to_change, find_code, page_keys, visible
 from doorpad.api.code_objects import (
     UnmanagedAccessCodeObject,
     code_rows,
     shown_until_ms,
     unmanaged_access_code_object,
 )
+from doorpad.api.code_options import ModificationAllowed
 from doorpad.api.errors import invalid_field, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Text
@@ -28,8 +30,9 @@ from doorpad.api.service import (
     seen_device_or_404,
 )
 from doorpad.api.waiting import watching
+from doorpad.store.audit import audit_changed
 from doorpad.store.schema import AccessCode, CodeError, Conversion
-from doorpad.store.statements import Statement, one_view
+from doorpad.store.statements import Statement, change, one_view
 
 _LIST_DEFAULT = 300_000
 _NO_FAILURE = Statement(  # what an earlier conversion failed for
@@ -53,10 +56,8 @@ class ListParams(msgspec.Struct, kw_only=True):
     user_identifier_key: str | None = None
 
 
-class ConvertParams(msgspec.Struct, kw_only=True):
+class ConvertParams(ModificationAllowed, kw_only=True):
     access_code_id: UUID
-    allow_external_modification: bool | None = None  # the old spelling
-    is_external_modification_allowed: bool | None = None
     force: bool | None = None  # also if another hub manages the code: it is taken from there
     sync: bool | None = None
 
@@ -107,25 +108,32 @@ async def _convert(service: Service, params: ConvertParams) -> Reply:
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = await session.get(AccessCode, str(params.access_code_id))
-            if code is None or code.state != "active":
+            code = code_to_change(session, params.access_code_id)
+            if code.state != "active":
                 raise not_found("access_code", params.access_code_id)
-            conversion: Conversion = "forced" if params.force else "requested"
-            asked_now = not code.managed and code.conversion not in (conversion, "forced")
+            asked = {} if code.managed else _asked(code, params, now_ms)
+            asked_now = "conversion" in asked
             if asked_now:
-                code.conversion, code.asked_at_ms = conversion, now_ms
                 _NO_FAILURE.run(session, {"id": code.access_code_id})
-            if not code.managed:
-                allowed = params.is_external_modification_allowed
-                if allowed is None:
-                    allowed = params.allow_external_modification
-                if allowed is not None:
-                    code.external_modification_allowed = allowed
+            change(session, code, **asked)
+            audit_changed(session, code, asked)
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms)
         if asked_now:
             service.changes.wake(code.device_id)
         await watch.until_finished(attempt)
     return await attempt_reply(service, attempt)
+
+
+def _asked(code: AccessCode, params: ConvertParams, now_ms: int) -> dict[str, Any]:
+    """What is new in the wish to take over an unmanaged code, by column."""
+    new: dict[str, Any] = {}
+    conversion: Conversion = "forced" if params.force else "requested"
+    if code.conversion not in (conversion, "forced"):
+        new.update(conversion=conversion, asked_at_ms=now_ms)
+    allowed = params.external_modification_allowed()
+    if allowed is not None and allowed != code.external_modification_allowed:
+        new["external_modification_allowed"] = allowed
+    return new
 
 
 async def _update(service: Service, params: UpdateParams) -> Reply:
