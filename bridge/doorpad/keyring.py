@@ -8,6 +8,7 @@ The host id names this hub to the keypad, so that a keypad with the keys of two 
 
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -95,6 +96,16 @@ def _read(path: Path) -> LinkKey:
         raise KeyUnusable(path, "is not two hexadecimal numbers") from None
     if len(host_id) != 8 or len(psk) != 32:
         raise KeyUnusable(path, "needs a host id of 16 and a key of 64 hexadecimal digits")
-    if len(set(psk)) < 16:
+    if _is_regular(psk):
         raise KeyUnusable(path, "is too regular to be a random key; make a new one")
     return LinkKey(host_id, psk)
+
+
+def _is_regular(psk: bytes) -> bool:
+    """Whether a key looks made by hand: few different bytes, bytes that count up or down, or the same half twice.
+
+    One that was drawn at random looks so less than once in 10^15.
+    """
+    steps = {(second - first) % 256 for first, second in pairwise(psk)}
+    half = len(psk) // 2
+    return min(len(set(psk)), len(steps)) < half or psk[:half] == psk[half:]

@@ -74,31 +74,30 @@ def _listen(tape: _Tape, what: int, wire: Any) -> None:
     wire.put = heard
 
 
-def check(folder: Path, nonsense: Iterable[str] = ()) -> int:
-    """Read all tapes below `folder`; return how many frames they hold.
+def check(folder: Path, nonsense: Iterable[str] = ()) -> list[tuple[str, Any]]:
+    """Read all tapes below `folder`; return (rule, body) of each frame on them, repetitions left out.
 
     Fails for a frame that nobody can open, or that follows no rule of the grammar. `nonsense`: rules of requests
     that a test sends badly formed.
     """
-    return sum(_Heard(tape.read_bytes(), nonsense).count for tape in folder.rglob(_NAME))
+    return [heard for tape in folder.rglob(_NAME) for heard in _Heard(tape.read_bytes(), nonsense).ear.heard]
 
 
 class _Heard:
-    """The frames of a tape, each put to the grammar once. `count`: repetitions are left out."""
+    """The frames of a tape, each put to the grammar once by `ear`."""
 
     def __init__(self, tape: bytes, nonsense: Iterable[str]) -> None:
         self._keys: dict[bytes, bytes] = {}  # by key id
         self._hellos: list[bytes] = []
         self._sessions: list[reference.Keys] = []
-        self._ear = grammar.Ear(lambda: reversed(self._sessions))
-        self._ear.nonsense.update(nonsense)
+        self.ear = grammar.Ear(lambda: reversed(self._sessions))
+        self.ear.nonsense.update(nonsense)
         self._rest = {_TO_KEYPAD: b"", _TO_HUB: b""}
         for what, data in _records(tape):
             if what == _KEY:
                 self._keys[reference.key_id(data)] = data
             else:
                 self._hear(what, data)
-        self.count = len(self._ear.heard)
 
     def _hear(self, what: int, data: bytes) -> None:
         *pieces, self._rest[what] = (self._rest[what] + data).split(b"\0")
@@ -109,7 +108,7 @@ class _Heard:
                     self._hellos.append(bytes(body))
                 elif header.kind == frame.HELLO_R and header.from_device:
                     self._offered(bytes(body))
-                self._ear.hear(wire, from_device=header.from_device)
+                self.ear.hear(wire, from_device=header.from_device)
 
     def _offered(self, hello_r: bytes) -> None:
         without_proof, key_id, proof = reference.split_proof(hello_r)

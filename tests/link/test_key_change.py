@@ -1,6 +1,7 @@
 """A keypad's key is changed over the link, with the firmware at the other end and the power cut in between."""
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 import taped
 from doorpad import keyring
@@ -67,6 +69,36 @@ async def test_changed_key_holds_and_the_old_one_is_let_go(keypad: Keypad) -> No
     assert sorted(path.name for path in keypad.keys.iterdir()) == [f"{keypad.serial}.key"]
 
 
+async def test_line_that_was_recorded_holds_the_public_keys_and_nothing_that_gives_the_new_one(
+    keypad: Keypad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read with the old key, as whoever stole it can."""
+    old = keyring.load(keypad.keys, keypad.serial)
+    privates: list[bytes] = []
+    exchange = x25519.exchange
+
+    def kept(private: bytes, public: bytes) -> bytes:
+        privates.append(private)
+        return exchange(private, public)
+
+    monkeypatch.setattr(x25519, "exchange", kept)
+    await rotation.change_key(keypad.link, BAUD, keypad.keys, keypad.serial)
+    new = keyring.load(keypad.keys, keypad.serial)
+    heard = taped.check(keypad.keys.parent)
+    [hub_public] = [body[1][1] for rule, body in heard if rule == "next-key-request"]
+    [keypad_public] = [body[2] for rule, body in heard if rule == "next-key-reply"]
+    said = b"".join(cbor2.dumps(body) for _, body in heard)
+    secret = exchange(privates[0], keypad_public)
+    for unsaid in (privates[0], secret, new.psk, old.psk):
+        assert unsaid not in said
+    assert next_key(old.psk, secret, new.host_id, hub_public, keypad_public) == new.psk
+    for guess in (hub_public, keypad_public, bytes(32), exchange(old.psk, keypad_public)):
+        assert next_key(old.psk, guess, new.host_id, hub_public, keypad_public) != new.psk
+    assert next_key(bytes(32), secret, new.host_id, hub_public, keypad_public) != new.psk, (
+        "the old one counts"
+    )
+
+
 async def test_cut_after_the_keypad_kept_the_new_key_leaves_the_old_one_working(keypad: Keypad) -> None:
     old = keyring.load(keypad.keys, keypad.serial)
     connection, _ = await rotation.open_session(keypad.link, BAUD, keypad.keys, keypad.serial)
@@ -109,7 +141,7 @@ async def test_cut_after_the_hub_kept_the_new_key_finds_the_one_that_works(
 
 async def test_next_key_that_the_keypad_never_had_is_dropped(keypad: Keypad) -> None:
     old = keyring.load(keypad.keys, keypad.serial)
-    keyring.save_next(keypad.keys, keypad.serial, LinkKey(b"nowhere!", bytes(range(100, 132))))
+    keyring.save_next(keypad.keys, keypad.serial, LinkKey(b"nowhere!", secrets.token_bytes(32)))
     connection, _ = await rotation.open_session(keypad.link, BAUD, keypad.keys, keypad.serial)
     connection.close()
     assert keyring.load_next(keypad.keys, keypad.serial) is None

@@ -141,6 +141,19 @@ def test_session_opens_with_ids_and_capabilities_and_the_hubs_place_among_the_ke
     )
 
 
+def test_each_of_four_hubs_opens_with_its_own_key_under_its_own_number():
+    hosts = [(b"hub----%d" % n, bytes([n]) * 32) for n in range(4)]
+    keypad = Keypad(hosts)
+    for place, (host_id, key) in enumerate(hosts):
+        [opened] = handshake(make_host(host_id, key), keypad)
+        assert isinstance(opened, Opened)
+        assert opened.capabilities[-1] == place + 1
+        [lost] = handshake(make_host(host_id, hosts[place - 1][1]), keypad)
+        assert isinstance(lost, Lost) and lost.reason == host.WRONG_KEY, (
+            "a key counts under its own host id alone"
+        )
+
+
 def test_wrong_key_is_told_as_such_and_opens_nothing():
     hub, keypad = make_host(psk=bytes(range(1, 33))), Keypad()
     [lost] = handshake(hub, keypad)

@@ -61,6 +61,9 @@ UNUSABLE = {
     "all zero": f"{HOST_ID.hex()} {'00' * 32}",
     "a repeated word": f"{HOST_ID.hex()} {'deadbeef' * 8}",
     "eight digits repeated": f"{HOST_ID.hex()} {'0123456789abcdef' * 4}",
+    "bytes that count up": f"{HOST_ID.hex()} {bytes(range(100, 132)).hex()}",
+    "bytes that count down by three": f"{HOST_ID.hex()} {bytes(range(250, 154, -3)).hex()}",
+    "a half twice": f"{HOST_ID.hex()} {PSK.hex()[:32] * 2}",
     "not ASCII": b"\xff\xfe" + PSK.hex().encode(),
 }
 

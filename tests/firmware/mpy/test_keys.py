@@ -95,6 +95,18 @@ def test_without_an_intact_copy_the_keypad_is_not_commissioned(damage):
     equal(_copies(), before, "nothing may be written")
 
 
+def test_four_hosts_and_a_key_to_come_fit_both_copies_and_a_fifth_host_is_none():
+    hosts = [(b"host---" + bytes([n]), bytes([n]) * 32) for n in range(4)]
+    full = identity.Identity(b"devicedv", bytes(range(32)), bytes(32), hosts)
+    full.following = (4, b"nexthost", bytes(range(2, 34)))
+    keys.store(identity.pack(full))
+    loaded = keys.load()
+    equal((loaded.hosts, loaded.following), (hosts, full.following))
+    equal(_copies(), (identity.pack(full),) * 2)
+    full.hosts.append((b"host---5", bytes(32)))
+    equal(identity.unpack(identity.pack(full)), None)
+
+
 def test_every_flipped_bit_of_an_identity_is_noticed():
     for bit in range(8 * len(PACKED)):
         data = bytearray(PACKED)
