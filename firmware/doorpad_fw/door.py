@@ -35,7 +35,6 @@ class Door:
         self._stuck = 0  # keys
         self._attended_s = 0
         self._exit_ms = ticks_ms()  # when the button inside was last noted
-        outputs.on_rest = self._note_locked
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
 
@@ -132,7 +131,7 @@ class Door:
 
     def unlock(self, now_ms):
         """Open; the strike's time begins now, also if the door was open already."""
-        self.outputs.open_strike()
+        self.outputs.open_strike(self._note_locked)
         self._doorway.unlocked(now_ms)
         try:
             self.outputs.granted()

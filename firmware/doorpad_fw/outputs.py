@@ -54,8 +54,6 @@ class Outputs:
     """`settings`: "strike_ms", how long a granted entry energises the strike, 100 to STRIKE_MS_MAX, and "quiet".
 
     A magnet that holds the door by its current is a strike that is active at level 0.
-
-    `on_rest()` is called when a pulse has come to its end.
     """
 
     strike_active = pins.STRIKE_ACTIVE
@@ -69,7 +67,6 @@ class Outputs:
         self.pulse = None  # the task that sees it to its end
         self._until_ms = ticks_ms()  # of that end
         self._part_ms = 0  # of what the peripheral plays
-        self.on_rest = None
         self._programming = False
         self._signal = None  # the running feedback task
 
@@ -84,15 +81,16 @@ class Outputs:
         """Whether the strike's time runs."""
         return self.pulse is not None
 
-    def open_strike(self):
-        """Energise the strike for its time from now on, also during a pulse. MemoryError: it stays as it is."""
+    def open_strike(self, on_rest):
+        """Energise the strike for its time from now on, also during a pulse. MemoryError: it stays as it is.
+
+        `on_rest()` is called when that pulse has come to its end; of one that goes on, the first one's is.
+        """
         now_ms = ticks_ms()
         duration_ms = self._settings["strike_ms"]
         if self.pulse is None:
             self._until_ms = now_ms
-            self.pulse = asyncio.create_task(
-                self._see_to_its_end()
-            )  # it runs later: nothing is open if it fails
+            self.pulse = asyncio.create_task(self._see_to_its_end(on_rest))  # it runs later
         if self.strike.wait_done():
             self._play_part(duration_ms)
         self._until_ms = ticks_add(now_ms, duration_ms)
@@ -102,7 +100,7 @@ class Outputs:
         pieces = pulse_ticks(self._part_ms)
         self.strike.write_pulses(pieces, [bool(self.strike_active)] * len(pieces))
 
-    async def _see_to_its_end(self):
+    async def _see_to_its_end(self, on_rest):
         try:
             while True:
                 await asyncio.sleep_ms(self._part_ms)
@@ -116,8 +114,7 @@ class Outputs:
             health.report(messages.HEALTH_MEMORY)
             sys.print_exception(error)
         self.pulse = None
-        if self.on_rest is not None:
-            self.on_rest()
+        on_rest()
 
     # Feedback. Refusals look and sound alike: they must not tell which PIN exists.
 

@@ -10,7 +10,7 @@ from cases import cases, equal
 from keypad_parts import MASTER, Keypad
 from ram_flash import PowerCut
 
-HEAP = "600K"
+HEAP = "400K"
 UNIX_OF_2000 = 946_684_800
 NOW_UNIX = 1_800_000_000
 NOW_S = NOW_UNIX - UNIX_OF_2000

@@ -42,7 +42,7 @@ def test_pieces_of_a_pulse_fit_the_peripheral_and_sum_to_its_duration():
 @cases(100, 101, 1000, 5000)
 def test_strike_is_energised_for_its_time_and_released_without_the_program(strike_ms):
     async def open_(outputs):
-        outputs.open_strike()
+        outputs.open_strike(_rested)
 
     active, idle = pins.STRIKE_ACTIVE, 1 - pins.STRIKE_ACTIVE
     (on, off) = [change for change in _watch(open_, strike_ms) if change[0] == "strike"]
@@ -53,7 +53,7 @@ def test_strike_is_energised_for_its_time_and_released_without_the_program(strik
 @cases(5_100, 12_000, 30_000, 60_000)
 def test_longer_pulse_than_the_peripheral_plays_at_once_is_played_in_parts_with_hardly_a_rest(strike_ms):
     async def open_(outputs):
-        outputs.open_strike()
+        outputs.open_strike(_rested)
         await asyncio.sleep_ms(strike_ms)
 
     changes = [change for change in _watch(open_, strike_ms) if change[0] == "strike"]
@@ -74,14 +74,18 @@ def test_pulse_in_parts_ends_with_the_part_that_plays_when_the_program_hangs():
     # What is not run again is the task that gives the next part: the peripheral alone ends the one that it has.
     async def open_and_hang(outputs):
         outputs._see_to_its_end = _never
-        outputs.open_strike()
+        outputs.open_strike(_rested)
 
     strike = [change for change in _watch(open_and_hang, 60_000, after_ms=70_000) if change[0] == "strike"]
     equal([level for _, level, _ in strike], [1, 0])
     assert strike[1][2] - strike[0][2] <= LOAD_MS_MAX, strike
 
 
-async def _never():
+def _rested():
+    pass
+
+
+async def _never(on_rest):
     pass
 
 
@@ -91,7 +95,7 @@ def test_magnet_holds_the_door_by_its_current_and_lets_go_for_the_pulse():
 
     async def open_(outputs):
         equal(board.read(pins.STRIKE), 1, "held")
-        outputs.open_strike()
+        outputs.open_strike(_rested)
         await asyncio.sleep_ms(1000)
         equal(board.read(pins.STRIKE), 0, "let go")
 
@@ -105,9 +109,9 @@ def test_magnet_holds_the_door_by_its_current_and_lets_go_for_the_pulse():
 @cases(0, 1, 80, 4000, 4999)
 def test_grant_during_the_pulse_lets_its_time_begin_anew_with_hardly_a_rest(after_ms):
     async def open_twice(outputs):
-        outputs.open_strike()
+        outputs.open_strike(_rested)
         await asyncio.sleep_ms(after_ms)
-        outputs.open_strike()
+        outputs.open_strike(_rested)
 
     strike = [change for change in _watch(open_twice) if change[0] == "strike"]
     times = [ms for _, _, ms in strike]
@@ -121,10 +125,12 @@ def test_end_of_a_pulse_is_told_once_at_the_moment_of_it():
     told = []
 
     async def open_twice(outputs):
-        outputs.on_rest = lambda: told.append((esp32_time.now_ms(), outputs.is_unlocked))
-        outputs.open_strike()
+        def rested():
+            told.append((esp32_time.now_ms(), outputs.is_unlocked))
+
+        outputs.open_strike(rested)
         await asyncio.sleep_ms(3000)
-        outputs.open_strike()
+        outputs.open_strike(rested)
 
     start_ms = esp32_time.now_ms()
     strike = [change for change in _watch(open_twice) if change[0] == "strike"]
@@ -135,7 +141,7 @@ def test_end_of_a_pulse_is_told_once_at_the_moment_of_it():
 
 def test_part_of_a_pulse_that_the_heap_has_no_room_for_ends_it_and_is_told():
     async def open_(outputs):
-        outputs.open_strike()
+        outputs.open_strike(_rested)
         outputs._play_part = _no_room
 
     health.bits = 0
@@ -149,9 +155,9 @@ def _no_room(left_ms):
 
 def test_grant_after_the_pulse_opens_again():
     async def open_twice(outputs):
-        outputs.open_strike()
+        outputs.open_strike(_rested)
         await asyncio.sleep_ms(5001)
-        outputs.open_strike()
+        outputs.open_strike(_rested)
 
     equal([change[1] for change in _watch(open_twice) if change[0] == "strike"], [1, 0, 1, 0])
 
