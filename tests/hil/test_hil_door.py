@@ -130,13 +130,14 @@ def test_stuck_key_lockout_and_new_master_pin_are_told_by_the_hub(world: World, 
     bench.ask(press=f"{master}{master[0]}#*")
     told(world, "doorpad.programming", mark)
     told(world, "doorpad.key_stuck", start)
-    assert world.own_fields()["health"] == ["key_stuck"]
-    mark = world.bridge.mark()
-    assert bench.opens(pin)
-    world.bridge.event("lock.unlocked", code, after=mark)
-    bench.ask(switch=stuck, down=False)
-    told(world, "doorpad.key_freed", mark)
-    assert world.own_fields()["health"] == []
+    for health in (["key_stuck"], []):
+        mark = world.bridge.mark()
+        assert bench.opens(pin)
+        world.bridge.event("lock.unlocked", code, after=mark)  # with it the keypad's state was read anew
+        assert world.own_fields()["health"] == health
+        if health:
+            bench.ask(switch=stuck, down=False)
+            told(world, "doorpad.key_freed", mark)
 
 
 def test_name_that_an_installer_gives_an_input_is_what_the_hub_says_from_then_on(
