@@ -31,6 +31,7 @@ class Mutant:
 
 LINK = "protocol/doorpad_link"
 SESSION = ("tests/link/test_session.py", "tests/link/test_session_attacks.py")
+BACKUPS = ("tests/api/test_api_backup_codes.py", "-x")
 SLOTS = ("tests/firmware", "-k", "test_slots or test_link_operations")
 
 MUTANTS = [
@@ -138,6 +139,41 @@ MUTANTS = [
         "if state.root == mirror.root():",
         "if True:",
         ("tests/hil/test_hil_digest.py",),
+    ),
+    Mutant(
+        "spare codes listed as anybody's",
+        "bridge/doorpad/api/code_lookup.py",
+        "AccessCode.managed.is_(managed), AccessCode.backup.is_distinct_from(POOLED)",
+        "AccessCode.managed.is_(managed)",
+        BACKUPS,
+    ),
+    Mutant(
+        "backup given that would open before its code begins",
+        "bridge/doorpad/sync/backups.py",
+        'return device.link_state == "online" or',
+        "return True or",
+        BACKUPS,
+    ),
+    Mutant(
+        "spare code kept though somebody may know it",
+        "bridge/doorpad/sync/backups.py",
+        'code.state = "removing"',
+        "pass",
+        BACKUPS,
+    ),
+    Mutant(
+        "backup outlives its original",
+        "bridge/doorpad/api/code_changes.py",
+        "revoke(session, code, now_ms)",
+        "pass",
+        BACKUPS,
+    ),
+    Mutant(
+        "lease of a spare code looked at by the hub's wish, not by its slot",
+        "bridge/doorpad/store/status.py",
+        "and (slot.until_s is None or now_s < slot.until_s)",
+        "",
+        BACKUPS,
     ),
 ]
 
