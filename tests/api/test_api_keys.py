@@ -1,5 +1,6 @@
 """API keys: kept as digests, revoked while the bridge runs, read-only ones, and the log of who changed what."""
 
+import json
 import logging
 import os
 import sqlite3
@@ -26,7 +27,7 @@ from doorpad.api.keys import (
 from doorpad.api.service import READ
 from doorpad.store import database as database_module
 from doorpad.store.audit import NoAuditLog, forget_before, read_entries
-from doorpad.store.schema import AuditEntry
+from doorpad.store.schema import AuditEntry, Webhook
 from doorpad.store.statements import NewRow
 from seam import AsyncSeam
 from seam.exceptions import SeamHttpApiError
@@ -309,6 +310,87 @@ async def test_each_change_is_logged_with_the_key_that_made_it(
     assert "code" in log[1]["fields"]
     assert "name" not in log[1]["fields"]
     assert not {SECRET_PIN, "71934826"} & set(str(log).replace("'", " ").split())
+
+
+CODE_ID, UNMANAGED_ID = (f"00000000-0000-4000-8000-00000000000{it}" for it in (1, 2))
+WEBHOOK_ID = "00000000-0000-4000-8000-000000000003"
+OF_CODE, OF_UNMANAGED, OF_WEBHOOK = (
+    {"access_code_id": CODE_ID},
+    {"access_code_id": UNMANAGED_ID},
+    {"webhook_id": WEBHOOK_ID},
+)
+# A request that changes something, of each path that can; D is the device, H the hub's account.
+CHANGES: dict[str, dict[str, Any]] = {
+    "/access_codes/create": {"device_id": "D"},
+    "/access_codes/create_multiple": {"device_ids": ["D"]},
+    "/access_codes/update": {**OF_CODE, "name": "Ann"},
+    "/access_codes/update_multiple": {"common_code_key": "group", "name": "Ann"},
+    "/access_codes/delete": OF_CODE,
+    "/access_codes/report_device_constraints": {"device_id": "D", "min_code_length": 5},
+    "/access_codes/unmanaged/update": {**OF_UNMANAGED, "is_managed": True},
+    "/access_codes/unmanaged/convert_to_managed": OF_UNMANAGED,
+    "/access_codes/unmanaged/delete": OF_UNMANAGED,
+    "/locks/simulate/keypad_code_entry": {"device_id": "D", "code": "4711"},
+    "/locks/unlock_door": {"device_id": "D"},
+    "/locks/lock_door": {"device_id": "D"},
+    "/devices/update": {"device_id": "D", "name": "Back"},
+    "/devices/report_provider_metadata": {
+        "devices": [{"device_id": "D", "ultraloq_metadata": {"time_zone": "Asia/Tokyo"}}]
+    },
+    "/devices/unmanaged/update": {"device_id": "U", "is_managed": True},
+    "/devices/delete": {"device_id": "D"},
+    "/devices/simulate/disconnect_from_hub": {"device_id": "D"},
+    "/devices/simulate/connect_to_hub": {"device_id": "D"},
+    "/devices/simulate/remove": {"device_id": "D"},
+    "/devices/simulate/paid_subscription": {"device_id": "D", "is_expired": True},
+    "/webhooks/create": {"url": "https://example.org/"},
+    "/webhooks/update": {**OF_WEBHOOK, "event_types": ["device.connected"]},
+    "/webhooks/delete": OF_WEBHOOK,
+    "/connected_accounts/update": {"connected_account_id": "H", "custom_metadata": {"a": "b"}},
+    "/connected_accounts/simulate/disconnect": {"connected_account_id": "H"},
+}
+# What these do, they do to a keypad and not to what the hub has written down.
+WITHOUT_A_TRACE = {
+    "/access_codes/pull_backup_access_code",  # needs a pool that is filled: test_api_backup_codes.py
+    "/access_codes/simulate/create_unmanaged_access_code",
+    "/devices/simulate/connect",
+    "/devices/simulate/disconnect",
+    "/locks/simulate/manual_lock_via_keypad",
+    "/connected_accounts/sync",
+    "/connected_accounts/delete",  # refused while the hub answers
+}
+
+
+def test_each_path_that_changes_something_is_asked_whether_it_is_logged() -> None:
+    assert CHANGES.keys() | WITHOUT_A_TRACE == {it.path for it in app.OPERATIONS if it.verbs != READ}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_change_by_each_path_is_logged_with_its_key(
+    world: World, http: httpx.AsyncClient, device_id: str, path: str
+) -> None:
+    left_alone = await world.add_device("00112233445566bb", managed=False)
+    await world.add_code(device_id, CODE_ID, common_code_key="group")
+    await world.add_code(device_id, UNMANAGED_ID, code="591024", managed=False, name="Keypad code 2")
+    async with world.database.write() as session:
+        session.add(Webhook(webhook_id=WEBHOOK_ID, url="-", secret="-", event_types=["*"], created_at_ms=0))
+    if path == "/devices/delete":
+        world.wakes.retired.add(device_id)
+    hub_id = (await world.database.hub()).connected_account_id
+    names = {"D": device_id, "U": left_alone, "H": hub_id}
+    asked = json.dumps(CHANGES[path])
+    for name, id_ in names.items():
+        asked = asked.replace(f'"{name}"', f'"{id_}"')
+    if path == "/devices/simulate/connect_to_hub":
+        away = await http.post("/devices/simulate/disconnect_from_hub", content=asked)
+        assert away.status_code == 200
+    before = len(entries(world))
+    response = await http.post(path, content=asked)
+    assert response.status_code == 200, response.text
+    logged = entries(world)[before:]
+    assert logged
+    request_id = response.headers["seam-request-id"]
+    assert {(it["key_name"], it["path"], it["request_id"]) for it in logged} == {("test", path, request_id)}
 
 
 async def test_what_the_hub_does_by_itself_is_nobodys_change(world: World, device_id: str) -> None:
