@@ -1,4 +1,4 @@
-"""Create -> set, key press -> strike at rest and in a sync, keypad event -> webhook, on one emulated keypad.
+"""Create -> set, key press -> strike at rest and in a sync, keypad event or code -> webhook, on one emulated keypad.
 
     python benchmarks/latency.py [--count 200]
 
@@ -8,7 +8,8 @@ first closes to the strike's output; it bounces for 8 ms, and the firmware wants
 sync, clients change PINs as fast as the hub takes them, and flash that erases stops everything for 45 to 80 ms.
 Keypad event -> webhook is timed from the moment at which the bench tells of the strike to the one at which a
 receiver here has the whole `lock.unlocked`: journal on flash, link, database and HTTP lie between. A plain request
-of the same run stands beside them.
+of the same run stands beside them. A code that somebody programs at the keypad is timed in the same way, from the
+beep by which the keypad says that it has it; by then the API shows it as an unmanaged one.
 """
 
 import argparse
@@ -149,6 +150,32 @@ def event_to_webhook(bench: Bench, receiver: Receiver, code: str, count: int) ->
     return taken
 
 
+def change_to_object(
+    bench: Bench, receiver: Receiver, client: httpx.Client, device_id: str, master_pin: str, count: int
+) -> list[float]:
+    """Milliseconds from the beep by which the keypad takes a code that is programmed there to the webhook of it.
+
+    By then the API has to show the code; it is deleted in between.
+    """
+    taken = []
+    for number in range(count):
+        bench.ask(press=f"{master_pin}#1#")
+        bench.outputs.clear()
+        touched_ms: int = bench.ask(press=f"{200_000 + number}#")["touched_ms"]
+        came_at = receiver.wait("access_code.unmanaged.created")
+        bench.ask(press="*")
+        beeps = (it for it in bench.outputs if it.get("output") == "buzzer" and it["level"] == 1)
+        taken.append((came_at - next(it for it in beeps if it["ticks_ms"] >= touched_ms)["came_at"]) * 1_000)
+        asked = {"device_id": device_id, "code": str(200_000 + number)}
+        code = (
+            client.get("/access_codes/unmanaged/get", params=asked).raise_for_status().json()["access_code"]
+        )
+        gone = {"access_code_id": code["access_code_id"]}
+        client.post("/access_codes/unmanaged/delete", json=gone).raise_for_status()
+        receiver.wait("access_code.unmanaged.removed")
+    return taken
+
+
 class Sync:
     """Changes PINs of codes, over and over, with several clients, while the block lasts. `changes`: how many."""
 
@@ -218,6 +245,12 @@ def main() -> int:
                 receiver = Receiver()
                 client.post("/webhooks/create", json={"url": receiver.url}).raise_for_status()
                 webhook = event_to_webhook(bench, receiver, "100000", count)
+                master_pin = json.loads((Path(data) / "keypads" / "k1" / "keypad.json").read_text())[
+                    "master_pin"
+                ]
+                unmanaged = change_to_object(
+                    bench, receiver, client, keypad["device_id"], master_pin, max(count // 4, 1)
+                )
                 for number in range(count, 1000):
                     body = {"device_id": keypad["device_id"], "code": str(100_000 + number)}
                     code = client.post("/access_codes/create", json=body).json()["access_code"]
@@ -251,6 +284,7 @@ def main() -> int:
                 },
                 "event_to_webhook": summary(webhook),
                 "event_to_webhook_over_devices_get": round(statistics.median(webhook) / baseline, 1),
+                "change_to_object": summary(unmanaged),
                 "heap_at_start": {key: heap_at_start[key] for key in ("free", "allocated")},
                 "heap_with_1000_slots": {key: heap_full[key] for key in ("free", "allocated")},
             },
