@@ -58,7 +58,10 @@ def check_counted(world: World, code_id: str) -> None:
     def left_after_use(bench: Bench, place: Callable[[str], dict[str, Any]]) -> int:
         mark = world.bridge.mark()
         assert bench.opens(THIRD_PIN)
-        world.bridge.event("lock.unlocked", after=mark)  # the table is read before it is told
+        opened = world.bridge.event(
+            "lock.unlocked", code_id, after=mark
+        )  # the table is read before it is told
+        assert opened["access_code_is_managed"] == (place == world.place)
         left: int = place(code_id)["uses_left"]
         return left
 

@@ -3,13 +3,14 @@
 import logging
 
 from doorpad_link import messages
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.events.log import record
 from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store import makers
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
-from doorpad.store.schema import POOLED, AccessCode, Device
+from doorpad.store.schema import POOLED, AccessCode, Device, Slot
 from doorpad.sync import degraded, gaps, strike
 from doorpad.sync.backups import throw_away
 from doorpad.sync.timing import Timing
@@ -23,7 +24,7 @@ _REASONS = {
     messages.TOO_LATE: ("expired_code", "The code has ended."),
     messages.DISABLED: ("blocklisted_code", "The code is disabled."),
     messages.LOCKED_OUT: ("too_many_attempts", "Entry is shut after too many wrong codes."),
-    messages.USED_UP: ("expired_code", "The one-time code has been used."),
+    messages.USED_UP: ("expired_code", "The code has been used as often as it may be."),
     messages.CANNOT_SPEND: ("credential_error", "The keypad could not record that the code is used up."),
     messages.CLOCK_UNKNOWN: ("credential_error", "The keypad has no trusted time to judge the code by."),
 }
@@ -112,26 +113,46 @@ async def _skip_to(session: AsyncSession, device: Device, sequence: int, now_ms:
         log.warning("keypad %s: %s", device.serial, gaps.in_words(gap))
 
 
+async def _code_id(session: AsyncSession, device: Device, entry: JournalRecord) -> str | None:
+    """The id by which the code of an entry is known here."""
+    code_id = entry.access_code_id
+    if entry.kind == messages.EV_HOST_STRIKE or not entry.slot:
+        return None  # an attempt's id, if any
+    if code_id is None:
+        assert device.table_epoch is not None
+        return unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
+    if await session.get(AccessCode, code_id) is None:
+        # Another hub's id for a code that has one of its own here.
+        code_id = await session.scalar(
+            select(AccessCode.access_code_id)
+            .join(Slot, and_(Slot.device_id == AccessCode.device_id, Slot.slot == AccessCode.slot))
+            .where(
+                AccessCode.device_id == device.device_id,
+                AccessCode.slot == entry.slot,
+                AccessCode.state != "deleted",
+                Slot.access_code_id == code_id,
+            )
+        )
+    return code_id or entry.access_code_id
+
+
 async def _apply(
     session: AsyncSession, device: Device, entry: JournalRecord, at_ms: int, now_ms: int
 ) -> None:
-    assert device.journal_epoch is not None and device.table_epoch is not None
-    code_id = entry.access_code_id
+    assert device.journal_epoch is not None
     strike_told = await strike.learn(session, device, entry, now_ms) if entry.kind in _OF_STRIKE else None
-    if entry.kind == messages.EV_HOST_STRIKE:
-        code_id = None  # it is an attempt's
-    elif code_id is None and entry.slot:
-        code_id = unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
+    code_id = await _code_id(session, device, entry)
     event_id = journal_event_id(
         device.device_id, device.journal_epoch, entry.sequence, device.journal_rewound
     )
     payload: dict[str, object] = {}
     if entry.kind == messages.EV_GRANTED:
         event_type = "lock.unlocked"
-        payload = {"method": "keycode", "access_code_is_managed": entry.access_code_id is not None}
+        opened_by = await session.get(AccessCode, code_id) if code_id is not None else None
+        is_managed = entry.access_code_id is not None if opened_by is None else opened_by.managed
+        payload = {"method": "keycode", "access_code_is_managed": is_managed}
         if entry.reason == messages.UNDER_DURESS:
             payload["doorpad"] = {"duress": True}
-        opened_by = await session.get(AccessCode, code_id) if code_id is not None else None
         if opened_by is not None and opened_by.backup == POOLED and opened_by.state == "active":
             throw_away(opened_by, now_ms)  # nobody was given it, and somebody knows it
             log.warning("keypad %s: a spare code that nobody was given has opened the door", device.serial)
