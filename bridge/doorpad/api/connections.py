@@ -67,9 +67,9 @@ class Connection(HttpToolsProtocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused or self.transport.is_closing():
+        if self._refused:
             return
-        if self._is_unheeded():
+        if self._in_body and self._is_unheeded():
             self._unheeded += len(data)
             if self._unheeded > UNHEEDED_BYTES_MAX:
                 self.transport.close()
@@ -77,7 +77,9 @@ class Connection(HttpToolsProtocol):
         self._read = len(data)
         self._unkept += len(data)
         super().data_received(data)
-        if (self._unkept > HEAD_BYTES_MAX or self._has_many_headers()) and not self._refused:
+        # Of a request that came whole, as nearly all do, nothing is left to be counted.
+        too_large = self._unkept > HEAD_BYTES_MAX or (self._in_message and self._has_many_headers())
+        if too_large and not self._refused:
             self._refuse(errors.head_too_large(HEAD_BYTES_MAX, HEADERS_MAX))
 
     def send_400_response(self, msg: str) -> None:
@@ -95,7 +97,7 @@ class Connection(HttpToolsProtocol):
         self._waiting_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        if self._has_many_headers() or self._has_large_head() or len(self.pipeline) >= AHEAD_MAX:
+        if len(self.headers) > HEADERS_MAX or len(self.pipeline) >= AHEAD_MAX or self._has_large_head():
             raise _TooMuch
         super().on_headers_complete()
         self._unkept = 0
