@@ -32,6 +32,7 @@ class Mutant:
 LINK = "protocol/doorpad_link"
 SESSION = ("tests/link/test_session.py", "tests/link/test_session_attacks.py")
 BACKUPS = ("tests/api/test_api_backup_codes.py", "-x")
+CONVERSION = ("tests/api/test_api_conversion.py",)
 SLOTS = ("tests/firmware", "-k", "test_slots or test_link_operations")
 
 MUTANTS = [
@@ -174,6 +175,27 @@ MUTANTS = [
         "and (slot.until_s is None or now_s < slot.until_s)",
         "",
         BACKUPS,
+    ),
+    Mutant(
+        "what another hand changed meanwhile taken over",
+        "bridge/doorpad/sync/effects.py",
+        "seen[1] != conversion.terms(found)",
+        "False",
+        CONVERSION,
+    ),
+    Mutant(
+        "what another hand changed taken over when the answer was lost",
+        "bridge/doorpad/sync/effects.py",
+        "code is not None and (code.managed or found.maker == learned.maker)",
+        "code is not None",
+        CONVERSION,
+    ),
+    Mutant(
+        "what another hub manages taken over without force",
+        "bridge/doorpad/sync/conversion.py",
+        'code.conversion != "forced"',
+        "False",
+        CONVERSION,
     ),
 ]
 
