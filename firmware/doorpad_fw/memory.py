@@ -10,9 +10,11 @@ from micropython import const
 SLOTS_MAX = const(4096)
 BUCKETS = const(8192)  # twice the slots: a probe ends after one or two steps
 SEGMENT_BYTES = const(4096)
+RECENT = const(32)  # changes
 
 slot_buckets = array("H", bytes(2 * BUCKETS))  # fingerprint of the PIN and slot number less 1; 0 for none
 slot_positions = array("H", b"\xff\xff" * (SLOTS_MAX + 1))  # of each slot's newest record
+recent_slots = array("H", bytes(2 * RECENT))  # of version n, at n modulo RECENT: the slot that it changed
 scratch = bytearray(1024)  # for records that are read many at once: nobody holds on to it over a call
 
 

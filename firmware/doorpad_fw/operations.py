@@ -15,6 +15,7 @@ from doorpad_fw.version import VERSION
 
 _SLOT_BYTES = const(72)  # the most that one slot takes in a reply
 _EVENT_BYTES = const(56)
+_LOOK_SLOTS = const(512)  # that one SINCE looks at: some 0.5 to 1 s of an ESP32
 _PIN_MIN_AT = const(4)  # in `capabilities`; the longest follows
 _PAGES_MAX = const(16)  # digests in a reply: more would need a larger piece of a full heap than may be there
 _REPLY_BYTES = const(900)  # MTU less header, tag, CRC and what stands around the list
@@ -212,8 +213,10 @@ class Operations:
     def _since(self, _asking, body):
         generation, first, codes_too = body
         slots: list[list[object]] = []
-        following = None
-        for number, version, flags, maker, slot in self._slots.changed_since(generation, max(first, 1)):
+        first = max(first, 1)
+        last = SLOTS_MAX if self._slots.remembers(generation) else min(first + _LOOK_SLOTS - 1, SLOTS_MAX)
+        following = last + 1 if last < SLOTS_MAX else None
+        for number, version, flags, maker, slot in self._slots.changed_since(generation, first, last):
             if (len(slots) + 1) * _SLOT_BYTES > _REPLY_BYTES:
                 following = number
                 break

@@ -27,7 +27,7 @@ from micropython import const
 from doorpad_fw import memory, seldom, slot_index
 from doorpad_fw.decide import after_use
 from doorpad_fw.log import FlashError
-from doorpad_fw.memory import SLOTS_MAX
+from doorpad_fw.memory import RECENT, SLOTS_MAX
 
 RECORD_BYTES = const(64)
 LAYOUT = (b"dpS2", RECORD_BYTES, 1)
@@ -112,6 +112,7 @@ class Slots:
         self._pin_on_flash = log.payload[_PIN_AT:]
         self._code_on_flash = log.payload[_CODE_AT:_PIN_AT]
         seldom.call("doorpad_fw.slot_care", "load", self)
+        self._start = self.generation  # nothing before it is among the recent changes
 
     @property
     def epoch(self):
@@ -315,6 +316,7 @@ class Slots:
         old = self.positions[number]
         self._moved(number, self._append(payload))
         self.generation = struct.unpack_from("<I", payload, VERSION_AT)[0]
+        memory.recent_slots[self.generation % RECENT] = number
         if was_set:
             self.digest.remove(number, old_version)
         if is_set(payload):
@@ -408,9 +410,20 @@ class Slots:
                 pass
         return self.log.append(payload)
 
-    def changed_since(self, generation, first):
-        """Yield (number, version, flags, maker, slot or None) from slot `first` on, if newer than `generation`."""
-        for number in range(first, SLOTS_MAX + 1):
+    def remembers(self, generation):
+        """Whether each change since is known without a look at all of the table, which takes an ESP32 seconds."""
+        return generation >= max(self._start, self.generation - RECENT)
+
+    def _suspects(self, generation, first, last):
+        # Those that may have changed since.
+        if not self.remembers(generation):
+            return range(first, last + 1)
+        changed = {memory.recent_slots[n % RECENT] for n in range(generation + 1, self.generation + 1)}
+        return sorted(number for number in changed if first <= number <= last)
+
+    def changed_since(self, generation, first, last=SLOTS_MAX):
+        """Yield (number, version, flags, maker, slot or None) of slots `first` to `last` newer than `generation`."""
+        for number in self._suspects(generation, first, last):
             payload = self._payload(number)
             if payload is None:
                 continue

@@ -401,6 +401,23 @@ def test_settings_are_told_with_their_limits_and_changed_only_at_their_version()
     equal(_ask(keypad, messages.OP_CONFIG, None)[1], [1, settings])
 
 
+def test_look_at_a_table_that_is_not_remembered_is_taken_in_parts():
+    keypad = Keypad()
+    for number in (1, 512, 513, 4096):
+        keypad.add(number, b"%06d" % number)
+    keypad = Keypad(keypad.flash)
+    found = []
+    first, pages = 1, 0
+    while first is not None:
+        _, (_, _, first, slots) = _ask(keypad, messages.OP_SINCE, [1, first, True])
+        found += [slot[0] for slot in slots]
+        pages += 1
+    equal((found, pages), ([512, 513, 4096], 8))
+    keypad.slots.clear(512, 2, b"op-id--1", 0)
+    _, (_, generation, following, slots) = _ask(keypad, messages.OP_SINCE, [4, 1, True])
+    equal((generation, following, [slot[:2] for slot in slots]), (5, None, [[512, 5]]))
+
+
 def test_name_of_an_input_is_told_with_the_bytes_it_may_have():
     keypad = Keypad()
     _, [_, settings] = _changed(keypad, 0, ("exit_name", "Tür zum Hof"))

@@ -228,6 +228,57 @@ def test_changes_since_a_generation_are_told_once_and_with_their_maker():
     equal(list(slots.changed_since(4, 1)), [])
 
 
+def _changes(slots, generation, first):
+    return [
+        (number, version, flags, slot.pin if slot else None)
+        for number, version, flags, _, slot in slots.changed_since(generation, first)
+    ]
+
+
+@cases(1, 2, 3)
+def test_changes_since_any_generation_are_those_that_all_of_the_table_shows(seed):
+    random.seed(seed)
+    flash = Flash(SEGMENTS)
+    slots = _mount(flash)
+    versions = {}
+    for change in range(100):
+        number = random.randrange(1, NUMBERS)
+        if versions.get(number) and random.randrange(3) == 0:
+            slots.clear(number, versions.pop(number), bytes(8), 0)
+        else:
+            versions[number] = slots.put(versions.get(number, 0), _slot(number, b"%06d" % change))[1]
+        if change == 60:
+            slots = _mount(flash)  # what it remembered is gone
+        whole = _changes(slots, 0, 1)
+        for ago in range(min(change + 2, 40)):
+            generation = slots.generation - ago
+            first = random.randrange(1, NUMBERS)
+            wanted = [row for row in whole if row[1] > generation and row[0] >= first]
+            equal(_changes(slots, generation, first), wanted, (change, ago, first))
+    equal(_changes(slots, slots.generation + 1, 1), [], "of a generation that never was")
+
+
+def test_few_changes_cost_few_reads_of_a_table_however_full():
+    flash = Flash(SEGMENTS)
+    slots = _mount(flash)
+    for number in range(1, 101):
+        slots.put(0, _slot(number, b"%06d" % number))
+    reads = []
+    slots.log._device = _Counted(flash, reads)
+    equal([row[0] for row in _changes(slots, 98, 1)], [99, 100])
+    assert len(reads) <= 4, reads
+
+
+class _Counted:
+    def __init__(self, device, reads):
+        self._device = device
+        self._reads = reads
+
+    def readblocks(self, block, buffer, offset=0):
+        self._reads.append((block, offset))
+        self._device.readblocks(block, buffer, offset)
+
+
 def test_write_that_fails_leaves_the_old_code_and_the_next_one_succeeds():
     flash = Flash(SEGMENTS)
     slots = _mount(flash)
