@@ -4,7 +4,9 @@ Where that is allowed, the object follows the keypad. Where it is not, the code 
 does not last, the hub stops and asks a person: two hosts that each set their own right would wear out the flash.
 """
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.store import device_conditions, makers
@@ -26,7 +28,7 @@ MARKS = (MODIFIED, THIRD_PARTY, PREVENTED)
 _GOES_WITH = {MODIFIED: (MODIFIED, THIRD_PARTY), PREVENTED: (PREVENTED,)}
 _HOUR_MS = 3_600_000
 _SEEN_MAX = 100  # instants that a mark remembers
-_HOST_WRITES_MIN = 3  # by another hub within `Timing.quiet_s`, that make it a third party
+_HOST_WRITES_MIN = 3  # by other hubs within `Timing.quiet_s`, that make a third party
 _HOST_WRITES = (
     "access_code.unmanaged.created",
     "access_code.unmanaged.removed",
@@ -135,20 +137,19 @@ def _is_on_a_code_of(device_id: str) -> ColumnElement[bool]:
 
 
 async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: int, timing: Timing) -> float:
-    """Let the warning stand on the keypad while it stands on any of its codes, or other hubs write to it.
-
-    Three times make a third party, and it is one until it has been quiet for `quiet_s`.
+    """Let the warning stand on the keypad while it stands on any of its codes, or other hubs write to it often.
 
     Returns:
-        When (Unix seconds) another hub's last write is so long ago.
+        When (Unix seconds) their writes are fewer again.
     """
     device = await session.get_one(Device, device_id)
     stands = await session.scalar(
         select(exists().where(CodeError.error_code == THIRD_PARTY, _is_on_a_code_of(device_id)))
     )
     quiet_ms = int(timing.quiet_s * 1000)
-    times, newest_ms = await _writes_of_other_hubs(session, device, now_ms - quiet_ms)
-    if not stands and times < (1 if THIRD_PARTY in device.conditions else _HOST_WRITES_MIN):
+    writes_ms = await _last_writes_of_other_hubs(session, device, now_ms - quiet_ms)
+    often = len(writes_ms) == _HOST_WRITES_MIN
+    if not stands and not often:
         if device_conditions.lift(device, THIRD_PARTY):
             event_type = "device.third_party_integration_no_longer_detected"
             await tell_of_device(session, device_id, event_type, now_ms)
@@ -156,22 +157,22 @@ async def _tell_of_third_party(session: AsyncSession, device_id: str, now_ms: in
     words = DEVICE_WARNINGS[THIRD_PARTY].message
     if device_conditions.stand(device, THIRD_PARTY, words, now_ms, is_warning=True):
         await tell_of_device(session, device_id, "device.third_party_integration_detected", now_ms)
-    return float("inf") if newest_ms is None else (newest_ms + quiet_ms) / 1000
+    return (writes_ms[-1] + quiet_ms) / 1000 if often else float("inf")
 
 
-async def _writes_of_other_hubs(
-    session: AsyncSession, device: Device, since_ms: int
-) -> tuple[int, int | None]:
-    """How often other hubs have written to slots after `since_ms`, as the log tells, and when they last did."""
+async def _last_writes_of_other_hubs(session: AsyncSession, device: Device, since_ms: int) -> Sequence[int]:
+    """When other hubs last wrote to slots after `since_ms`, as the log tells: newest first, as many as count."""
     if len(device.hosts) == 1:
-        return 0, None  # it has no other: nearly every keypad, and the log is long
-    (row,) = await session.execute(
-        select(func.count(), func.max(Event.occurred_at_ms)).where(
+        return ()  # it has no other: nearly every keypad, and the log is long
+    found = await session.scalars(
+        select(Event.occurred_at_ms)
+        .where(
             Event.occurred_at_ms > since_ms,
             Event.device_id == device.device_id,
             Event.event_type.in_(_HOST_WRITES),
             Event.payload["doorpad"]["maker"].as_string().startswith(makers.HOST),
         )
+        .order_by(Event.occurred_at_ms.desc())
+        .limit(_HOST_WRITES_MIN)
     )
-    times, newest_ms = row
-    return times, newest_ms
+    return found.all()
