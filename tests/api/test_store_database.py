@@ -217,6 +217,20 @@ async def test_codes_for_one_time_of_an_earlier_release_have_one_use_or_none_lef
     assert left == wanted and set(wanted) == {0, 1, None}
 
 
+async def test_codes_for_duress_of_an_earlier_release_stay_such(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as earlier:
+        earlier.executescript((SCHEMAS / "0008.sql").read_text())
+        codes, slots = (_rows(earlier)[table] for table in ("access_codes", "slots"))
+        marked = slots[0]
+        earlier.execute("UPDATE slots SET flags = flags | 4 WHERE rowid = (SELECT min(rowid) FROM slots)")
+        earlier.commit()
+    await (await Database.open(tmp_path)).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as now:
+        duress = [bool(row["duress"]) for row in _rows(now)["access_codes"]]
+    place = (marked["device_id"], marked["slot"])
+    assert duress == [(row["device_id"], row["slot"]) == place for row in codes] and any(duress)
+
+
 def _rows(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
     """Every row by table, but for the tables of SQLite and of the migrations themselves."""
     connection.row_factory = sqlite3.Row

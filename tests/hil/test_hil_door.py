@@ -113,6 +113,20 @@ def test_duress_code_opens_as_any_other_and_the_hub_is_told(world: World, bench:
     assert "doorpad" not in told(world, "lock.unlocked", mark)
 
 
+def test_duress_code_that_is_taken_over_and_changed_is_one_still(world: World, bench: Bench) -> None:
+    codes = world.seam.access_codes
+    [found] = [it for it in codes.unmanaged.list(device_id=world.device_id) if it.code == "736450"]
+    mark = world.bridge.mark()
+    codes.unmanaged.convert_to_managed(access_code_id=found.access_code_id)
+    world.bridge.event("access_code.unmanaged.converted_to_managed", found.access_code_id, after=mark)
+    mark = world.bridge.mark()
+    codes.update(access_code_id=found.access_code_id, code="736452")
+    world.bridge.event("access_code.set_on_device", found.access_code_id, after=mark)
+    mark = world.bridge.mark()
+    assert bench.opens("736452")
+    assert told(world, "lock.unlocked", mark)["doorpad"] == {"duress": True}
+
+
 def test_stuck_key_lockout_and_new_master_pin_are_told_by_the_hub(world: World, bench: Bench) -> None:
     """A key takes 30 s to be stuck: what is told of the others happens meanwhile, without that key."""
     master = world.master_pin

@@ -21,6 +21,7 @@ def _code(
         "managed": True,
         "state": "active",
         "conversion": None,
+        "duress": False,
         "created_at_ms": 0,
         "starts_at_s": starts_at_s,
         "ends_at_s": None if starts_at_s is None else starts_at_s + lasts_s,

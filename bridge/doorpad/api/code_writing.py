@@ -75,6 +75,7 @@ async def add_code(
         uses_left=1 if options.is_one_time_use else None,
         state="active",
         taken_off=False,
+        duress=False,
     )
     await options.use_pool(session, code, now_ms)
     audit_created(session, code)

@@ -107,7 +107,8 @@ class JournalRecord:
 class SlotWrite:
     """One slot to be written. `if_version` 0: only if it is empty. `op_id`: 8 bytes, of this one change.
 
-    `uses_left`: how often it may open, 1 to 256; None: as often as one likes.
+    `uses_left`: how often it may open, 1 to 256; None: as often as one likes. `duress`: the journal says of its use
+    that it was under threat.
     """
 
     slot: int
@@ -118,12 +119,14 @@ class SlotWrite:
     access_code_id: str
     op_id: bytes
     uses_left: int | None = None
+    duress: bool = False
 
     @property
     def flags(self) -> int:
         """As the keypad tells of them."""
         bound = messages.TIME_BOUND if self.from_s is not None else 0
-        return messages.MANAGED | messages.ENABLED | bound | as_flags(self.uses_left)
+        duress = messages.DURESS if self.duress else 0
+        return messages.MANAGED | messages.ENABLED | bound | duress | as_flags(self.uses_left)
 
     @property
     def op_number(self) -> int:

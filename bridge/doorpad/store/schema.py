@@ -188,6 +188,8 @@ class AccessCode(Base):
     # How often it may still open; None: as often as one likes. A keypad counts, and the hub follows.
     uses_left: Mapped[int | None]
     used_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the hub saw that no use is left
+    # For somebody under threat: it opens as any other, and the journal says so. Made at a keypad, and kept.
+    duress: Mapped[bool] = mapped_column(default=False, server_default=false())
     backup: Mapped[Backup | None] = mapped_column(String)
     pulled_backup_id: Mapped[str | None] = mapped_column(_UUID)  # the backup that was pulled for this code
 

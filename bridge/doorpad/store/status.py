@@ -5,14 +5,14 @@ The slot row is the one at (`device_id`, `slot`) of the code, or None if the key
 
 from typing import Literal
 
-from doorpad_link.messages import ENABLED
+from doorpad_link.messages import DURESS, ENABLED
 
 from doorpad.store.schema import PULLED, AccessCode, Slot
 from doorpad.uses import COUNT_FLAGS, as_flags
 
 Status = Literal["unset", "setting", "set", "removing"]
 
-_KIND = ENABLED | COUNT_FLAGS
+_KIND = ENABLED | COUNT_FLAGS | DURESS
 
 
 def expired(code: AccessCode, now_s: int) -> bool:
@@ -34,7 +34,7 @@ def on_keypad(code: AccessCode, slot: Slot | None) -> bool:
         code.code,
         code.starts_at_s,
         code.ends_at_s,
-        ENABLED | as_flags(code.uses_left),
+        ENABLED | as_flags(code.uses_left) | (DURESS if code.duress else 0),
     )
 
 

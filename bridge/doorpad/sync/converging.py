@@ -190,6 +190,7 @@ class Converger:
                 write.access_code_id,
                 op_id,
                 write.uses_left,
+                write.duress,
             )
             for write, op_id in zip(
                 sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True

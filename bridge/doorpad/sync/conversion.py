@@ -149,6 +149,7 @@ async def transfer(session: AsyncSession, code: AccessCode, found: SlotRecord, n
     code.managed, code.announced, code.backup = False, None, None
     code.starts_at_s, code.ends_at_s = found.from_s, found.until_s
     code.uses_left = uses_left(found.flags)
+    code.duress = bool(found.flags & DURESS)
     whose = f"It is managed {makers.in_words(device, found.maker)}."
     await stand(session, code, Problem(TRANSFERRED, {}), now_ms, is_warning=True, hint=whose)
     at = await of_version(session, code, found.version)

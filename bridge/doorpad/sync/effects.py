@@ -117,6 +117,7 @@ async def _code_of(
     if before is not None and not before.managed and before.code == found.code:
         before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
         before.uses_left = uses_left(found.flags)
+        before.duress = bool(found.flags & messages.DURESS)
         return before
     assert device.table_epoch is not None
     code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
@@ -146,6 +147,7 @@ def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, no
         starts_at_s=found.from_s,
         ends_at_s=found.until_s,
         uses_left=uses_left(found.flags),
+        duress=bool(found.flags & messages.DURESS),
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         state="active",

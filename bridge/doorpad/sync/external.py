@@ -6,6 +6,7 @@ does not last, the hub stops and asks a person: two hosts that each set their ow
 
 from collections.abc import Sequence
 
+from doorpad_link.messages import DURESS
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -61,6 +62,7 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     if code.external_modification_allowed:
         code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
         code.uses_left = uses_left(slot.flags)
+        code.duress = bool(slot.flags & DURESS)
         code.used_at_ms = now_ms if code.uses_left == 0 else None
     else:
         code.announced = None  # it will be set anew, and that is told

@@ -31,6 +31,7 @@ class Write:
     from_s: int | None
     until_s: int | None
     uses_left: int | None = None
+    duress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ def _write(code: AccessCode, slot: int, if_version: int) -> Write:
         code.starts_at_s,
         code.ends_at_s,
         uses_left=code.uses_left,
+        duress=code.duress,
     )
 
 

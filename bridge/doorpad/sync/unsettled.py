@@ -8,7 +8,7 @@ are read, which is as many as one step can write; and what could stand in the wa
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from doorpad_link.messages import COUNTED, ENABLED, ONE_MORE_USE
+from doorpad_link.messages import COUNTED, DURESS, ENABLED, ONE_MORE_USE
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -53,6 +53,7 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         # As `as_flags` has it, but for a code that has no use left: that one is not in time.
         Slot.flags.op("&")(COUNT_FLAGS)
         == func.coalesce((AccessCode.uses_left - 1) * ONE_MORE_USE + COUNTED, 0),
+        Slot.flags.op("&")(DURESS) == case((AccessCode.duress, DURESS), else_=0),
     )
     told = or_(
         AccessCode.announced == "set",
