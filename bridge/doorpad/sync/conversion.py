@@ -15,11 +15,11 @@ from doorpad.link.operations import SlotRecord
 from doorpad.store import brands, makers
 from doorpad.store.schema import AccessCode, ActionAttempt, Device, Slot
 from doorpad.sync import external
+from doorpad.sync.following import follow
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import FAILED_TO_SET, stand
 from doorpad.sync.telling import of_version, tell
 from doorpad.sync.timing import Timing
-from doorpad.uses import uses_left
 
 TRANSFERRED = "management_transferred"
 
@@ -147,9 +147,7 @@ async def transfer(session: AsyncSession, code: AccessCode, found: SlotRecord, n
     """Another hub manages it from now on. It keeps its id here, as a code that is not this hub's."""
     device = await session.get_one(Device, code.device_id)
     code.managed, code.announced, code.backup = False, None, None
-    code.starts_at_s, code.ends_at_s = found.from_s, found.until_s
-    code.uses_left = uses_left(found.flags)
-    code.duress = bool(found.flags & DURESS)
+    follow(code, found)
     whose = f"It is managed {makers.in_words(device, found.maker)}."
     await stand(session, code, Problem(TRANSFERRED, {}), now_ms, is_warning=True, hint=whose)
     at = await of_version(session, code, found.version)

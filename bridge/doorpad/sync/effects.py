@@ -15,6 +15,7 @@ from doorpad.store.identity import unmanaged_code_id
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
 from doorpad.sync import conversion, external
+from doorpad.sync.following import follow
 from doorpad.sync.telling import of_version, tell
 from doorpad.uses import uses_left
 
@@ -115,9 +116,7 @@ async def _code_of(
             await conversion.transfer(session, before, found, learned.now_ms)
             return before
     if before is not None and not before.managed and before.code == found.code:
-        before.starts_at_s, before.ends_at_s = found.from_s, found.until_s
-        before.uses_left = uses_left(found.flags)
-        before.duress = bool(found.flags & messages.DURESS)
+        follow(before, found)
         return before
     assert device.table_epoch is not None
     code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
@@ -138,21 +137,19 @@ async def _code_of(
 
 
 def _new_code(device: Device, found: SlotRecord, code_id: str, managed: bool, now_ms: int) -> AccessCode:
-    return AccessCode(
+    code = AccessCode(
         access_code_id=code_id,
         device_id=device.device_id,
         managed=managed,
         name=f"{'Restored' if managed else 'Keypad'} code {found.slot}",
         code=found.code,
-        starts_at_s=found.from_s,
-        ends_at_s=found.until_s,
-        uses_left=uses_left(found.flags),
-        duress=bool(found.flags & messages.DURESS),
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
         state="active",
         slot=found.slot,
     )
+    follow(code, found)
+    return code
 
 
 async def _left(

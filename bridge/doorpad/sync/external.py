@@ -6,7 +6,6 @@ does not last, the hub stops and asks a person: two hosts that each set their ow
 
 from collections.abc import Sequence
 
-from doorpad_link.messages import DURESS
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,11 +15,11 @@ from doorpad.store.device_conditions import THIRD_PARTY
 from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Event, Slot
 from doorpad.store.status import on_keypad
 from doorpad.sync.backups import throw_away
+from doorpad.sync.following import follow
 from doorpad.sync.plan import Problem
 from doorpad.sync.problems import raise_problem, stand
 from doorpad.sync.telling import of_version, tell, tell_of_device
 from doorpad.sync.timing import Timing
-from doorpad.uses import uses_left
 
 MODIFIED = "code_modified_external_to_seam"
 PREVENTED = "duplicate_code_attempt_prevented"
@@ -60,9 +59,8 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
     at = await of_version(session, code, slot.version)
     await tell(session, code, "access_code.modified_external_to_seam", at, now_ms, made_by=slot.maker)
     if code.external_modification_allowed:
-        code.code, code.starts_at_s, code.ends_at_s = slot.code, slot.from_s, slot.until_s
-        code.uses_left = uses_left(slot.flags)
-        code.duress = bool(slot.flags & DURESS)
+        code.code = slot.code
+        follow(code, slot)
         code.used_at_ms = now_ms if code.uses_left == 0 else None
     else:
         code.announced = None  # it will be set anew, and that is told
