@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api.changed_event import Change, changed, tell_changed
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.errors import ApiError, invalid_field
 from doorpad.api.params import Text
@@ -112,22 +113,13 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
         await follow(session, code, now_ms)
     if changes:
         audit_changed(session, code, new)
-        await record(
-            session,
-            event_id=str(uuid4()),
-            event_type="access_code.changed",
-            device_id=code.device_id,
-            access_code_id=code.access_code_id,
-            occurred_at_ms=now_ms,
-            created_at_ms=now_ms,
-            payload={"changed_properties": changes},
-        )
+        await tell_changed(session, code, changes, now_ms)
     return bool(for_keypad)
 
 
 def _changes_on_keypad(
     session: AsyncSession, code: AccessCode, change: CodeChange, new: dict[str, Any], now_ms: int
-) -> list[dict[str, Any]]:
+) -> list[Change]:
     """What is asked for of PIN and window: the values into `new`, and what changes, without PINs.
 
     Raises:
@@ -137,15 +129,15 @@ def _changes_on_keypad(
     starts_s, ends_s = _window(code, change)
     was_one_time = is_one_time(code.uses_left)
     one_time = was_one_time if change.is_one_time_use is None else change.is_one_time_use
-    changes: list[dict[str, Any]] = []
+    changes: list[Change] = []
     if pin != code.code:
-        changes.append(_changed("code", None, None))
+        changes.append(changed("code", None, None))
     if starts_s != code.starts_at_s:
-        changes.append(_changed("starts_at", iso_s(code.starts_at_s), iso_s(starts_s)))
+        changes.append(changed("starts_at", iso_s(code.starts_at_s), iso_s(starts_s)))
     if ends_s != code.ends_at_s:
-        changes.append(_changed("ends_at", iso_s(code.ends_at_s), iso_s(ends_s)))
+        changes.append(changed("ends_at", iso_s(code.ends_at_s), iso_s(ends_s)))
     if one_time != was_one_time:
-        changes.append(_changed("is_one_time_use", str(was_one_time).lower(), str(one_time).lower()))
+        changes.append(changed("is_one_time_use", str(was_one_time).lower(), str(one_time).lower()))
     if not changes:
         return []
     check_window(starts_s, ends_s, now_ms)
@@ -180,16 +172,16 @@ def _uses(code: AccessCode, one_time: bool) -> int | None:
     return 1 if one_time else None
 
 
-def _changes_at_hub(code: AccessCode, change: CodeChange, new: dict[str, Any]) -> list[dict[str, Any]]:
+def _changes_at_hub(code: AccessCode, change: CodeChange, new: dict[str, Any]) -> list[Change]:
     """What is asked for that the keypad does not know of: the values into `new`, and what changes."""
-    changes = []
+    changes: list[Change] = []
     if change.name is not UNSET and change.name != code.name:
-        changes.append(_changed("name", code.name, change.name))
+        changes.append(changed("name", code.name, change.name))
         new["name"] = change.name
     allowed = change.external_modification_allowed()
     if allowed is not None and allowed != code.external_modification_allowed:
         before, after = (str(it).lower() for it in (code.external_modification_allowed, allowed))
-        changes.append(_changed("is_external_modification_allowed", before, after))
+        changes.append(changed("is_external_modification_allowed", before, after))
         new["external_modification_allowed"] = allowed
     return changes
 
@@ -208,7 +200,3 @@ def _window(code: AccessCode, change: CodeChange) -> tuple[int | None, int | Non
     if change.type == "time_bound" and None in (starts_s, ends_s):
         raise invalid_field("type", "a time_bound code needs starts_at and ends_at")
     return starts_s, ends_s
-
-
-def _changed(name: str, before: str | None, after: str | None) -> dict[str, Any]:
-    return {"property": name, "from": before, "to": after}

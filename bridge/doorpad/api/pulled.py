@@ -3,13 +3,11 @@
 Whoever takes a booking back must not have to think of a second PIN that opens for it.
 """
 
-from uuid import uuid4
-
 from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api.changed_event import changed, tell_changed
 from doorpad.api.times import iso_s
-from doorpad.events.log import record
 from doorpad.store.audit import audit_changed
 from doorpad.store.schema import AccessCode
 from doorpad.store.statements import Query, change
@@ -38,29 +36,16 @@ async def follow(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
         revoke(session, code, now_ms)
         return
     asked = {"starts_at_s": code.starts_at_s, "ends_at_s": code.ends_at_s}
-    changed = [
-        {
-            "property": name.removesuffix("_s"),
-            "from": iso_s(getattr(backup, name)),
-            "to": iso_s(value),
-        }
+    changes = [
+        changed(name.removesuffix("_s"), iso_s(getattr(backup, name)), iso_s(value))
         for name, value in asked.items()
         if getattr(backup, name) != value
     ]
-    if not changed:
+    if not changes:
         return
     change(session, backup, **asked, announced=None, asked_at_ms=now_ms)
     audit_changed(session, backup, asked)
-    await record(
-        session,
-        event_id=str(uuid4()),
-        event_type="access_code.changed",
-        device_id=backup.device_id,
-        access_code_id=backup.access_code_id,
-        occurred_at_ms=now_ms,
-        created_at_ms=now_ms,
-        payload={"changed_properties": changed},
-    )
+    await tell_changed(session, backup, changes, now_ms)
 
 
 def revoke(session: AsyncSession, code: AccessCode, now_ms: int) -> None:
