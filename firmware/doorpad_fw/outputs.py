@@ -18,12 +18,12 @@ from doorpad_fw import health, pins
 
 _RMT_CHANNEL = const(0)
 _CLOCK_DIVIDER = const(255)
-_TICKS_PER_S = const(313_725)  # 80 MHz / 255
+_RMT_KHZ = const(80_000)  # before the divider
 _TICKS_MAX = const(32_767)  # of one RMT half-word
 # Of one load. The channel's memory takes 128. With fewer a program that hangs keeps a door open for a shorter time,
 # and lists of this length find room on a heap that is nearly full.
 _HALF_WORDS_MAX = const(48)
-LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * 1000 // _TICKS_PER_S  # of one load
+LOAD_MS_MAX = _HALF_WORDS_MAX * _TICKS_MAX * _CLOCK_DIVIDER // _RMT_KHZ  # of one load
 STRIKE_MS_MAX = const(60_000)
 # Between two parts the strike is at rest for so long: shorter than any strike or magnet needs.
 _LOOK_MS = const(2)
@@ -31,8 +31,11 @@ _ROUNDING_MS = const(20)  # of a pulse: no part is played for so little
 
 
 def pulse_ticks(duration_ms):
-    """Split a pulse into RMT half-words: a list of tick counts, each 1 to 32,767."""
-    ticks = max(duration_ms * _TICKS_PER_S // 1000, 1)
+    """Split a pulse of 1 ms or more into RMT half-words: a list of tick counts, each 1 to 32,767.
+
+    Never shorter than asked, for a strike's time is promised; by less than a tick (3.2 us) longer.
+    """
+    ticks = (duration_ms * _RMT_KHZ + _CLOCK_DIVIDER - 1) // _CLOCK_DIVIDER
     pieces = (ticks + _TICKS_MAX - 1) // _TICKS_MAX
     # Of its size at once: a list that grows needs more room than may be there.
     split = [ticks // pieces] * pieces
