@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from doorpad.mistakes import told_in_one_line
 
 if TYPE_CHECKING:
+    from doorpad.store.database import Database
     from doorpad.sync.keypad_port import KeypadPort
 
 _Serial = Annotated[str, typer.Argument(help="Serial number of the keypad, as in the configuration.")]
@@ -20,7 +22,7 @@ _CONFIG = Path("doorpad.toml")
 
 
 @asynccontextmanager
-async def _without_bridge(config: Path, serial: str) -> "AsyncIterator[tuple[str, KeypadPort]]":
+async def _without_bridge(config: Path, serial: str) -> "AsyncIterator[tuple[Database, str, KeypadPort]]":
     """Find a keypad's port while no bridge runs; nobody else can start one as long as the block lasts."""
     from doorpad import config as configuration
     from doorpad.store.database import Database
@@ -32,9 +34,24 @@ async def _without_bridge(config: Path, serial: str) -> "AsyncIterator[tuple[str
         raise configuration.ConfigError(f"{config}: no keypad has the serial {serial}")
     database = await Database.open(settings.data)
     try:
-        yield await Search(settings.hub_ports(), keypad, settings.timing.handshake_s).locate(), keypad
+        path = await Search(settings.hub_ports(), keypad, settings.timing.handshake_s).locate()
+        yield database, path, keypad
     finally:
         await database.close()
+
+
+def _noted(
+    database: "Database", command: str, serial: str, fields: Collection[str]
+) -> AbstractAsyncContextManager[None]:
+    """What the block changes at a keypad, in the audit log unless the keypad refuses it."""
+    from doorpad.link.operations import Refused
+    from doorpad.link.settings import SettingsChanged, SettingsRefused
+    from doorpad.store.audit import audited, of_user
+    from doorpad.store.identity import device_id_for
+
+    actor = of_user(command, time.time_ns() // 1_000_000)
+    refusals = (Refused, SettingsChanged, SettingsRefused)
+    return audited(database, actor, device_id_for(serial), fields, refusals)
 
 
 def change_key(
@@ -46,8 +63,15 @@ def change_key(
     async def work() -> None:
         from doorpad.link.rotation import change_key as change
 
-        async with _without_bridge(config, serial) as (path, keypad):
-            await change(path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex)
+        async with _without_bridge(config, serial) as (database, path, keypad):
+            await change(
+                path,
+                keypad.baud,
+                keypad.keys,
+                serial,
+                half_duplex=keypad.half_duplex,
+                noted=lambda: _noted(database, "doorpad change-key", serial, ["key"]),
+            )
         print(f"keypad {serial} has a new key", flush=True)
 
     with told_in_one_line():
@@ -79,7 +103,7 @@ def configure(
         from doorpad.link import rotation
         from doorpad.link import settings as keypad_settings
 
-        async with _without_bridge(config, serial) as (path, keypad):
+        async with _without_bridge(config, serial) as (database, path, keypad):
             connection, _ = await rotation.open_session(
                 path, keypad.baud, keypad.keys, serial, half_duplex=keypad.half_duplex
             )
@@ -87,7 +111,8 @@ def configure(
                 settings = await keypad_settings.read(connection)
                 if wanted:
                     changes = keypad_settings.from_text(settings, wanted)
-                    settings = await keypad_settings.change(connection, settings, changes)
+                    async with _noted(database, "doorpad configure", serial, changes):
+                        settings = await keypad_settings.change(connection, settings, changes)
             finally:
                 connection.close()
         for name, setting in sorted(settings.by_name.items()):

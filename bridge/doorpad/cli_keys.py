@@ -70,7 +70,7 @@ def audit(
     config: _ConfigOption = _CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Show which API key changed what, and who made and revoked the keys, the oldest change first."""
+    """Show who changed what, the oldest change first: API keys, and users of this system by `doorpad` itself."""
     from doorpad import config as configuration
     from doorpad.api.keys import key_entries, read_keys
     from doorpad.api.times import iso

@@ -23,7 +23,8 @@ from doorpad.events.delivery import Deliverer
 from doorpad.events.log import EventFeed
 from doorpad.events.posting import Poster
 from doorpad.link.statistics import KeypadStatistics, LinkStatistics
-from doorpad.store.audit import forget_old
+from doorpad.link.update import UpdateRefused
+from doorpad.store.audit import audited, forget_old, of_user
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Event, LinkState
@@ -149,7 +150,14 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         }
         if new_key is not None:
             ready["api_key"] = new_key
-        await undo.enter_async_context(maintenance.served(config.data, hub.session_with, hub.maintained))
+
+        def updated(serial: str, user: str) -> contextlib.AbstractAsyncContextManager[None]:
+            actor = of_user("doorpad update", _now_ms(), user)
+            return audited(database, actor, device_id_for(serial), ["firmware"], UpdateRefused)
+
+        await undo.enter_async_context(
+            maintenance.served(config.data, hub.session_with, hub.maintained, updated)
+        )
         # What was loaded stays: the garbage collector need not stop everything for 0.1 s to look at it again.
         gc.collect()
         gc.freeze()

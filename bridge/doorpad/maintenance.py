@@ -3,7 +3,7 @@
 A UNIX socket `<data>/maintenance`, for its owner alone: whoever may open it owns the keys and the database too. One
 JSON object a line asks:
 
-    {"update": serial, "application": folder}
+    {"update": serial, "application": folder, "by": user of the system}
 
 Lines answer: {"state": ...} as `Updater` tells them, and at last {"done": version} or {"error": text}. The work
 ends with the connection; another update goes on where it ended.
@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from doorpad import application
+from doorpad import application, os_user
 from doorpad.errors import DoorpadError, NextStep
 from doorpad.link.connection import Connection
 from doorpad.link.update import Updater
@@ -30,6 +30,8 @@ Message = dict[str, Any]
 SessionWith = Callable[[str], Awaitable[Connection]]
 # ... and what clients are told of it while it is worked on.
 Maintained = Callable[[str], AbstractAsyncContextManager[None]]
+# A switch to other firmware, of a keypad by its serial, and who asked for it: as `Updater` notes it.
+Noted = Callable[[str, str], AbstractAsyncContextManager[None]]
 
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 
@@ -48,7 +50,9 @@ def _socket_path(data: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def served(data: Path, session_with: SessionWith, maintained: Maintained) -> AsyncIterator[None]:
+async def served(
+    data: Path, session_with: SessionWith, maintained: Maintained, noted: Noted
+) -> AsyncIterator[None]:
     """Serve the socket for as long as the block lasts. A data folder too deep for one is told, and no error."""
     try:
         path = _socket_path(data)
@@ -65,7 +69,7 @@ async def served(data: Path, session_with: SessionWith, maintained: Maintained) 
 
         line = await reader.readline()
         async with asyncio.TaskGroup() as together:
-            work = together.create_task(_do(line, session_with, maintained, updating, tell))
+            work = together.create_task(_do(line, session_with, maintained, noted, updating, tell))
             gone = together.create_task(_end_of(reader))
             work.add_done_callback(lambda _: gone.cancel())
             gone.add_done_callback(lambda _: work.cancel())
@@ -107,19 +111,22 @@ async def _do(
     line: bytes,
     session_with: SessionWith,
     maintained: Maintained,
+    noted: Noted,
     updating: set[str],
     tell: Callable[[Message], None],
 ) -> None:
     try:
         match json.loads(line or b"null"):
-            case {"update": str(serial), "application": str(folder)}:
+            case {"update": str(serial), "application": str(folder), "by": str(user)}:
                 if serial in updating:
                     raise MaintenanceFailed(f"keypad {serial} is being updated already")
                 updating.add(serial)
                 try:
                     new = await asyncio.to_thread(application.load, Path(folder))
                     async with maintained(serial):
-                        await Updater(lambda: session_with(serial), new, tell).run()
+                        await Updater(
+                            lambda: session_with(serial), new, tell, lambda: noted(serial, user)
+                        ).run()
                 finally:
                     updating.discard(serial)
                 tell({"done": new.version})
@@ -144,7 +151,7 @@ async def update(data: Path, serial: str, folder: Path, told: Callable[[Message]
     except OSError as error:
         raise MaintenanceFailed(f"no bridge runs on {data}: start it, and ask again") from error
     try:
-        request = {"update": serial, "application": str(folder)}
+        request = {"update": serial, "application": str(folder), "by": os_user.name()}
         writer.write(json.dumps(request).encode() + b"\n")
         while line := await reader.readline():
             match json.loads(line):

@@ -1,11 +1,18 @@
 """Keypads that go for good, and the hub's account: disconnected, connected again, and not to be deleted."""
 
+import os
+import pwd
+from pathlib import Path
+
 import httpx
 from api_world import NOW_MS, World, check_refused
-from doorpad.store.schema import Device
+from doorpad.store.audit import read_entries
+from doorpad.store.database import FILE_NAME
+from doorpad.store.identity import device_id_for
+from doorpad.sync.enrolled import enrol
 from doorpad.sync.finding import Ports
 from doorpad.sync.hub import Hub
-from doorpad.sync.retired import named_again
+from doorpad.sync.keypad_port import KeypadPort
 from seam import AsyncSeam
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -70,9 +77,40 @@ async def test_keypad_that_the_configuration_no_longer_names_is_shown_as_removed
     told = await seam.events.list(since=SINCE, device_id=device_id)
     assert [it.event_type for it in told] == ["device.removed"]
     async with world.database.write() as session:
-        named_again(await session.get_one(Device, device_id))
+        await enrol(session, configured("00112233445566aa", "Keypad 66aa"), world.now_ms)
     device = await seam.devices.get(device_id=device_id)
     assert {it.error_code for it in device.errors} == {"device_disconnected"}
+
+
+def configured(serial: str, name: str) -> KeypadPort:
+    """A keypad as the configuration has it."""
+    return KeypadPort(serial, name, None, 115_200, None, False, True, Path("keys"), Path("consoles"))
+
+
+async def test_what_a_changed_configuration_changes_is_logged_with_who_started_the_bridge_on_it(
+    world: World,
+) -> None:
+    async def started(name: str) -> None:
+        async with world.database.write() as session:
+            await enrol(session, configured(OTHER_SERIAL, name), world.now_ms)
+
+    await started("Front")
+    await started("Front")  # started again, and nothing has changed
+    await started("Back")
+    await start_without_keypads(world)
+    await start_without_keypads(world)
+    await started("Back")
+    log = list(read_entries(world.database.data_dir / FILE_NAME))
+    assert [(it["did"], it["subject"], it["fields"]) for it in log] == [
+        ("created", "device", []),
+        ("changed", "device", ["name"]),
+        ("changed", "device", ["conditions"]),  # it is no longer named
+        ("changed", "device", ["conditions"]),  # it is again
+    ]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert {(it["key_name"], it["path"], it["subject_id"]) for it in log} == {
+        (f"user {user}", "doorpad run", device_id_for(OTHER_SERIAL))
+    }
 
 
 async def test_account_that_is_disconnected_is_told_everywhere_until_it_is_synchronised(

@@ -1,10 +1,12 @@
 """`doorpad keys` and `doorpad audit`, by a configuration file, as an owner types them."""
 
 import asyncio
-import getpass
 import json
+import os
+import pwd
 
 import pytest
+from doorpad import os_user
 from doorpad.api.keys import ApiKeys, read_keys
 from doorpad.cli import app
 from doorpad.store.audit import Actor, acting
@@ -86,7 +88,7 @@ def test_audit_shows_who_made_and_revoked_a_key(run, tmp_path):
 
     asyncio.run(change())
     told = [json.loads(line) for line in run("audit", "--json").stdout.splitlines()]
-    user = f"user {getpass.getuser()}"
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name}"
     assert [(it["key_name"], it["did"], it["subject"]) for it in told] == [
         ("Front desk", "changed", "connected_account"),
         (user, "created", "api_key"),
@@ -94,3 +96,15 @@ def test_audit_shows_who_made_and_revoked_a_key(run, tmp_path):
     ]
     assert {it["subject_id"] for it in told[1:]} == {key.key_id}
     assert len({frozenset(it) - {"seq"} for it in told}) == 1
+
+
+def test_user_is_whom_the_system_knows_and_whoever_became_that_by_sudo(monkeypatch):
+    user = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert os_user.name() == user
+    monkeypatch.setenv("SUDO_USER", "ann")
+    assert os_user.name() == f"ann as {user}"
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # as in a container
+    assert os_user.name() == "ann as uid 4000000000"

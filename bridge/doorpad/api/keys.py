@@ -9,7 +9,6 @@ and may be changed while a bridge runs: the bridge looks at each request whether
 
 import contextlib
 import fcntl
-import getpass
 import hashlib
 import hmac
 import logging
@@ -25,6 +24,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from doorpad import os_user
 from doorpad.errors import DoorpadError, NextStep
 
 FILE_NAME = "api_keys"
@@ -110,7 +110,7 @@ def add_key(data_dir: Path, key: str, name: str, *, read_only: bool = False) -> 
             name=name,
             read_only=read_only,
             created_at=datetime.now(UTC),
-            created_by=_user(),
+            created_by=os_user.name(),
         )
         known.append(added)
     return added
@@ -126,7 +126,9 @@ def revoke_key(data_dir: Path, wanted: str) -> ApiKey:
     with _changing(data_dir) as known:
         for at, it in enumerate(known):
             if it.revoked_at is None and wanted in (it.key_id, it.name):
-                known[at] = msgspec.structs.replace(it, revoked_at=datetime.now(UTC), revoked_by=_user())
+                known[at] = msgspec.structs.replace(
+                    it, revoked_at=datetime.now(UTC), revoked_by=os_user.name()
+                )
                 return known[at]
     raise NoSuchKey(wanted)
 
@@ -238,13 +240,6 @@ def _changing(data_dir: Path) -> Iterator[list[ApiKey]]:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user that has no name
-        return f"uid {os.getuid()}"
 
 
 def _digest(key: str) -> str:

@@ -10,6 +10,7 @@ After a cut at any point each side still has a key that the other has too.
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from doorpad_link import messages, x25519
@@ -52,9 +53,19 @@ async def open_session(
     return opened
 
 
-async def change_key(path: str, baud: int, keys: Path, serial: str, *, half_duplex: bool = False) -> None:
+async def change_key(
+    path: str,
+    baud: int,
+    keys: Path,
+    serial: str,
+    *,
+    half_duplex: bool = False,
+    noted: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+) -> None:
     """Agree on a new key and let the old one go on both sides.
 
+    Args:
+        noted: entered before the keypad is asked, and left when it has agreed or not.
     Raises:
         LinkDown: no session; run it again, whichever key holds is found.
         Refused: the keypad did not agree; the old key holds.
@@ -62,7 +73,8 @@ async def change_key(path: str, baud: int, keys: Path, serial: str, *, half_dupl
     connection, _ = await open_session(path, baud, keys, serial, half_duplex=half_duplex)
     try:
         old = keyring.load(keys, serial)
-        following = await _agree(connection, old)
+        async with noted():
+            following = await _agree(connection, old)
         keyring.save_next(keys, serial, following)
     finally:
         connection.close()

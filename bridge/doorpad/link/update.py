@@ -6,6 +6,7 @@ The keypad takes pieces of files in their order, finds out by hashes what it has
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,14 +78,20 @@ class Updater:
         session: `await session()` gives an open session with the keypad, as soon as there is one.
         tell: called with what happens: {"state": "sending", "sent": bytes, "of": bytes}, and the states
             "waiting" (no session), "busy" (somebody is at the keypad), "trial".
+        noted: entered before the keypad is asked to switch, and left when it has agreed or not.
     """
 
     def __init__(
-        self, session: Callable[[], Awaitable[Connection]], application: Application, tell: Tell
+        self,
+        session: Callable[[], Awaitable[Connection]],
+        application: Application,
+        tell: Tell,
+        noted: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self._session = session
         self._application = application
         self._tell = tell
+        self._noted = noted
         self._switched = False
         self._files = [application.manifest, *(module.data for module in application.modules)]
         self._total = sum(map(len, self._files))
@@ -118,7 +125,8 @@ class Updater:
         for number, data in enumerate(self._files):
             await self._send(connection, number, data, sent)
             sent += len(data)
-        await self._ask(connection, messages.OP_UPDATE_SWITCH, None)
+        async with self._noted():
+            await self._ask(connection, messages.OP_UPDATE_SWITCH, None)
         self._switched = True
         self._tell({"state": "trial", "sent": sent, "of": self._total})
         await self._until_down(connection)

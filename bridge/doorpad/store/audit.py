@@ -1,12 +1,17 @@
-"""The audit log: which API key changed what, written in the very transaction of the change.
+"""The audit log: who changed what, an API key or a user of the hub's system at its command line.
+
+What lies in the database is logged in the very transaction of its change. What lies elsewhere, on a keypad, is
+logged before it is asked for, and the entry taken back where that was refused: no change is without its entry, and
+one whose outcome nobody knows has one too.
 
 It tells the names of the fields that changed and never their values: there are PINs and secrets among them.
 """
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, closing
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from doorpad import os_user
 from doorpad.errors import DoorpadError
 from doorpad.store.schema import AccessCode, ActionAttempt, AuditEntry, Base, Device, Hub, Webhook
 from doorpad.store.statements import NewRow, Statement
@@ -36,6 +42,7 @@ _ID_OF: dict[FromClause, tuple[str, str]] = {
 
 _ACTOR = "actor"  # where a session keeps who asked for its changes
 _ENTRY = NewRow(AuditEntry, gives=AuditEntry.seq)
+_TAKE_BACK = Statement(delete(AuditEntry).where(AuditEntry.seq == bindparam("seq")))
 _FORGOTTEN_AT_ONCE = 1_000
 _DAY_MS = 86_400_000
 _OLDEST = select(AuditEntry.seq).order_by(AuditEntry.seq).limit(_FORGOTTEN_AT_ONCE)
@@ -45,13 +52,21 @@ _FORGET = Statement(
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
-    """Who asks for a change, and how: an API key, by its id and name, in one request at one time."""
+    """Who asks for a change, and how: an API key, by its id and name, in one request at one time.
+
+    `of_user` makes that of a person at the command line, who has no key and makes no request.
+    """
 
     key_id: str
     key_name: str
     request_id: str
     path: str
     at_ms: int
+
+
+def of_user(command: str, at_ms: int, user: str | None = None) -> Actor:
+    """A user of the hub's system, by default the one who runs this process, in a command such as "doorpad run"."""
+    return Actor("", f"user {user or os_user.name()}", "", command, at_ms)
 
 
 class Writing(Protocol):
@@ -83,21 +98,46 @@ def _log(flushing: Session, _context: Any, _objects: Any) -> None:
         flushing.add_all([AuditEntry(**entry) for entry in _entries(flushing, actor)])
 
 
-def audit_created(session: AsyncSession, subject: Base) -> None:
-    """Log an object that a statement, and not the session, has written."""
-    actor = acting.get()
+def audit_created(session: AsyncSession, subject: Base, by: Actor | None = None) -> None:
+    """Log an object that the present actor has not written by the session itself, or that somebody else wrote."""
+    actor = by or acting.get()
     if actor is not None:
         kind, id_name = _ID_OF[subject.__table__]
         _ENTRY.add(session, _entry(actor, "created", kind, getattr(subject, id_name), []))
 
 
-def audit_changed(session: AsyncSession, subject: Base, fields: Collection[str]) -> None:
-    """Log that a statement, and not the session, has changed these fields of an object."""
-    actor = acting.get()
+def audit_changed(
+    session: AsyncSession, subject: Base, fields: Collection[str], by: Actor | None = None
+) -> None:
+    """Log that these fields of an object were changed, as `audit_created`."""
+    actor = by or acting.get()
     if actor is not None and fields:
         kind, id_name = _ID_OF[subject.__table__]
         in_order = [it.key for it in subject.__table__.columns if it.key in fields]
         _ENTRY.add(session, _entry(actor, "changed", kind, getattr(subject, id_name), in_order))
+
+
+@contextlib.asynccontextmanager
+async def audited(
+    database: Writing,
+    actor: Actor,
+    device_id: str,
+    fields: Collection[str],
+    refusals: type[Exception] | tuple[type[Exception], ...],
+) -> AsyncIterator[None]:
+    """Log a change that the block makes at a keypad, before it makes it.
+
+    Args:
+        refusals: what the block raises when it has changed nothing; the entry is then taken back.
+    """
+    async with database.write() as session:
+        seq = _ENTRY.add(session, _entry(actor, "changed", "device", device_id, sorted(fields)))
+    try:
+        yield
+    except refusals:
+        async with database.write() as session:
+            _TAKE_BACK.run(session, {"seq": seq})
+        raise
 
 
 async def forget_before(database: Writing, before_ms: int) -> int:

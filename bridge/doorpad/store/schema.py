@@ -326,7 +326,7 @@ class Delivery(Base):
 
 
 class AuditEntry(Base):
-    """One change that an API key made: of what, and which fields. Append-only, as the event log."""
+    """One change that somebody made: of what, and which fields. Append-only, as the event log."""
 
     __tablename__ = "audit_log"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -335,10 +335,10 @@ class AuditEntry(Base):
         BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
     )
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    key_id: Mapped[str] = mapped_column(String)
-    key_name: Mapped[str] = mapped_column(String)  # as it was then
+    key_id: Mapped[str] = mapped_column(String)  # "" of a user of this system
+    key_name: Mapped[str] = mapped_column(String)  # as it was then; "user" and the name of a user
     request_id: Mapped[str] = mapped_column(_UUID)
-    path: Mapped[str] = mapped_column(String)
+    path: Mapped[str] = mapped_column(String)  # or the command
     did: Mapped[str] = mapped_column(String)  # audit.Did
     subject: Mapped[str] = mapped_column(String)  # its name in the API
     subject_id: Mapped[str] = mapped_column(_UUID, index=True)

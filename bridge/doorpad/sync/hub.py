@@ -15,6 +15,7 @@ from doorpad.store.device_conditions import STOPPED, stand
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
 from doorpad.sync.account_events import tell_of_creation, tell_of_sync
+from doorpad.sync.enrolled import by_configuration
 from doorpad.sync.finding import Ports
 from doorpad.sync.keeper import Keeper, OnStatistics
 from doorpad.sync.keypad_port import KeypadPort
@@ -90,7 +91,8 @@ class Hub:
     async def start(self) -> None:
         async with self._database.write() as session:
             await tell_of_creation(session)
-            await retire(session, self._keepers.keys(), self._now_ms())
+            now_ms = self._now_ms()
+            await retire(session, self._keepers.keys(), by_configuration(now_ms), now_ms)
         for keeper in self._keepers.values():
             await keeper.enrol()
             self._tasks.append(asyncio.create_task(self._keep(keeper)))

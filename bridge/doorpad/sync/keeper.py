@@ -29,13 +29,13 @@ from doorpad.sync.backoff import Backoff
 from doorpad.sync.console import Console
 from doorpad.sync.converging import Converger, Refusals
 from doorpad.sync.credentials import Credentials
+from doorpad.sync.enrolled import enrol
 from doorpad.sync.finding import Ports, Search
 from doorpad.sync.flaky import Losses
 from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.maintained import ended
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
-from doorpad.sync.retired import named_again
 from doorpad.sync.strike import Strike
 from doorpad.sync.telling import tell_of_device
 from doorpad.sync.timekeeping import Timekeeper, known_drift, note_clock
@@ -123,28 +123,7 @@ class Keeper:
     async def enrol(self) -> None:
         """Write the keypad's row, or bring its name up to date; before the API starts."""
         async with self._database.write() as session:
-            device = await session.get(Device, self.device_id)
-            if device is None:
-                now_ms = self._now_ms()
-                session.add(
-                    Device(
-                        device_id=self.device_id,
-                        serial=self._keypad.serial,
-                        name=self._keypad.name,
-                        simulated=self._keypad.simulated,
-                        profile=self._keypad.profile,
-                        weak_years=self._keypad.weak_years,
-                        created_at_ms=now_ms,
-                        link_changed_at_ms=now_ms,
-                    )
-                )
-                await tell_of_device(session, self.device_id, "device.added", now_ms)
-                return
-            device.name = self._keypad.name
-            device.simulated = self._keypad.simulated
-            device.profile = self._keypad.profile
-            device.weak_years = self._keypad.weak_years
-            named_again(device)
+            device = await enrol(session, self._keypad, self._now_ms())
             ended(device)  # what an earlier run was doing
             self._timekeeper.known = known_drift(device)
             if device.link_state == "online":

@@ -5,25 +5,25 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.store.device_conditions import lift, stand
+from doorpad.store.audit import Actor, audit_changed
+from doorpad.store.device_conditions import stand
 from doorpad.store.schema import Device
 from doorpad.sync.telling import tell_of_device
 
-_CODE = "device_removed"
+REMOVED = "device_removed"
 _REASON = "the configuration of the hub does not name it"
 
 
-async def retire(session: AsyncSession, kept: Collection[str], now_ms: int) -> None:
-    """Tell of each keypad but the `kept` ones that it is gone, once: nobody speaks with it any more."""
+async def retire(session: AsyncSession, kept: Collection[str], by: Actor, now_ms: int) -> None:
+    """Tell of each keypad but the `kept` ones that it is gone, once: nobody speaks with it any more.
+
+    `by`: who took it out of the configuration, for the audit log.
+    """
     for device in (await session.scalars(select(Device).where(Device.device_id.not_in(kept)))).all():
         if device.link_state != "disconnected":
             device.link_state = "disconnected"
             device.link_changed_at_ms = now_ms
             device.link_reason = _REASON
-        if stand(device, _CODE, f"Device has been removed: {_REASON}", now_ms):
+        if stand(device, REMOVED, f"Device has been removed: {_REASON}", now_ms):
+            audit_changed(session, device, ["conditions"], by)
             await tell_of_device(session, device.device_id, "device.removed", now_ms)
-
-
-def named_again(device: Device) -> None:
-    """The configuration names the keypad, whether it had been retired or not."""
-    lift(device, _CODE)
