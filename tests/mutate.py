@@ -51,6 +51,20 @@ MUTANTS = [
         ("tests/link/test_credit.py",),
     ),
     Mutant(
+        "watchdog fed while the clock stands still",
+        "firmware/doorpad_fw/main.py",
+        "return (matrix, link, clock) if link",
+        "return (matrix, link) if link",
+        ("tests/firmware", "-k", "test_clock_stopped"),
+    ),
+    Mutant(
+        "clock that stands still trusted",
+        "firmware/doorpad_fw/clock.py",
+        "elif ticks_diff(ticks_ms(), self._seen_ms) > _STILL_MS_MAX:",
+        "elif False:",
+        ("tests/firmware", "-k", "test_clock_stopped"),
+    ),
+    Mutant(
         "CRC off",
         f"{LINK}/frame.py",
         "if binascii.crc32(inner[:-_CRC_BYTES]) !=",

@@ -6,17 +6,21 @@ dead battery must not make an ended code open again.
 
 Between two settings it runs on the board's crystal. A host that has seen how fast that one runs says so, and `tick`
 takes it off. How far off the clock may be then grows with time, at a rate that the host knows too.
+
+A clock that stands still is not trusted: a code would never end. That a host sets it does not make it run.
 """
 
 import time
 from machine import RTC
 from micropython import const
+from time import ticks_diff, ticks_ms
 
 from doorpad_fw import seldom
 
 _BEHIND_S_MAX = const(60)  # a host this little behind is followed, down to the floor
 _WANDER_PPB = const(100_000)  # of a crystal that nobody has measured; ten times what its data sheet says
 _CHIP_S = const(3600)  # between looks at the clock chip
+_STILL_MS_MAX = const(3000)  # three ticks; long before the watchdog bites
 _MS_OF_PPB_S = const(1_000_000)  # parts per billion, times seconds, to milliseconds
 
 
@@ -33,6 +37,12 @@ class Clock:
         self._off_ms = 0  # drift taken off since
         self.has_chip = False  # a DS3231 keeps the time too: clock_chip.py
         self._chip_read_s = 0  # when it was last asked
+        self.turns = 0  # moves with each tick that finds the clock moved by itself, and wraps
+        self._seen = self._below_minute()
+        self._seen_ms = ticks_ms()  # when it was last found moved
+
+    def _below_minute(self):
+        return self._rtc.datetime()[6:]  # second and microsecond
 
     def now_s(self):
         """Seconds since 2000, or 0 while the clock is not trusted."""
@@ -75,9 +85,20 @@ class Clock:
     def _write(self, wanted):
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(wanted[0])
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, wanted[1] * 1000))
+        self._seen = self._below_minute()
+
+    def _watch(self):
+        seen = self._below_minute()
+        if seen != self._seen:
+            self._seen = seen
+            self._seen_ms = ticks_ms()
+            self.turns = (self.turns + 1) & 0xFFFF
+        elif ticks_diff(ticks_ms(), self._seen_ms) > _STILL_MS_MAX:
+            self.trusted = False
 
     def tick(self, floor):
-        """Take off what the crystal has run fast or slow since the last time. Call it about every second."""
+        """See that the clock runs, take off what it has run fast or slow. Call it about every second."""
+        self._watch()
         if self.has_chip and self.trusted and time.time() - self._chip_read_s >= _CHIP_S:
             self._chip_read_s = time.time()
             seldom.call("doorpad_fw.clock_chip", "restore", self, floor)

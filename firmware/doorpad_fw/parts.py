@@ -65,7 +65,7 @@ def _open_link(identity, slots, journal, clock, door, settings, changed):
 
 
 def build(feed):
-    """Return (door, inputs, matrix, link or None, crashes in a row before this start).
+    """Return (door, clock, inputs, matrix, link or None, crashes in a row before this start).
 
     `feed()` feeds the watchdog.
     """
@@ -118,4 +118,4 @@ def build(feed):
 
         wiegand = Wiegand(pins.WIEGAND, 4 * settings["wiegand"], matrix.touch)
         asyncio.create_task(wiegand.run(door.key))
-    return door, Inputs(settings), matrix, link, crashes
+    return door, clock, Inputs(settings), matrix, link, crashes

@@ -5,7 +5,8 @@
     {"id": 13, "wiegand": ["11110001"]}  send bursts on the Wiegand line as its keypad does, a key each 66 ms
     {"id": 2, "switch": "5", "down": true}
     {"id": 3, "skew_s": 3600}            move the clock
-    {"id": 4, "freeze": 1760000000}      hold the clock at a Unix second; null lets it run
+    {"id": 4, "freeze": 1760000000}      hold the clock within a Unix second; null lets it run
+    {"id": 15, "clock_stopped": true}    let the clock stand still as if broken, until a new start; or run on
     {"id": 5, "heap": true}              -> free and allocated bytes after a collection
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
@@ -75,6 +76,8 @@ class _Bench:
             time.skew(request["skew_s"])
         elif "freeze" in request:
             time.freeze(request["freeze"])
+        elif "clock_stopped" in request:
+            time.stop(request["clock_stopped"])
         elif "erase_ms" in request:
             Partition.erase_ms = request["erase_ms"]
         elif "worn" in request:

@@ -113,6 +113,29 @@ def test_program_that_hangs_during_the_pulse_is_ended_and_the_strike_falls_back_
         assert bench.opens("111333")
 
 
+def test_keypad_whose_clock_stands_still_is_started_again_and_the_hub_is_told_why(world: World) -> None:
+    world.create(code="224466")
+    with world.keypad.bench() as bench:
+        mark = world.bridge.mark()
+        restart(world, bench)
+        began = world.bridge.message(lambda message: message["type"] == "statistics", after=mark)
+        bench.ask(clock_stopped=True)
+        assert bench.opens("224466")  # meanwhile, and without a look at the time
+        world.bridge.message(  # the outage is too short to be told: a new session tells of it
+            lambda message: (
+                message["type"] == "statistics" and message["hub"]["sessions"] > began["hub"]["sessions"]
+            ),
+            after=mark,
+        )
+        assert boots(world)[-2:] == [1, 3]
+        told = world.own_fields()
+        assert (told["health"], told["crashes"][0]["text"]) == (
+            ["crashed"],
+            "the watchdog ended the program",
+        )
+        assert bench.opens("224466")
+
+
 def crash(bench: Bench) -> None:
     """Let a task of the program die; returns once the keypad has started again."""
     assert "lost its power" in bench.try_(**{"raise": True})["error"]

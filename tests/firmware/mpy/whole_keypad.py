@@ -72,7 +72,7 @@ class Whole:
         except BaseException:
             self.unmount()
             raise
-        self.door, _, _, self._operations, _ = built
+        self.door, _, _, _, self._operations, _ = built
 
     def ask(self, op, body=None):
         return self._operations.serve(1, op, body)
