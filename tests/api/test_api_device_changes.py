@@ -140,7 +140,16 @@ async def test_hub_keeps_metadata_and_refuses_what_it_is_not(
         "site": "7",
         "own": True,
     }
-    for wanted, count in [({"site": "7"}, 1), ({"own": True}, 1), ({"own": False}, 0), ({"site": "8"}, 0)]:
+    for wanted, count in [
+        ({"site": "7"}, 1),
+        ({"own": True}, 1),
+        ({"site": "7", "own": True}, 1),
+        ({"own": False}, 0),
+        ({"site": "8"}, 0),
+        ({"floor": "7"}, 0),
+        ({"floor": True}, 0),
+        ({"site": "7", "floor": "3"}, 0),
+    ]:
         assert len(await seam.connected_accounts.list(custom_metadata_has=wanted)) == count, wanted
     for change, field in [
         ({"automatically_manage_new_devices": False}, "automatically_manage_new_devices"),

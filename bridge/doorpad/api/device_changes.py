@@ -81,6 +81,14 @@ def changed_metadata(
     return after
 
 
+def has_metadata(metadata: dict[str, str | bool], wanted: dict[str, str | bool]) -> bool:
+    """Whether all of the pairs are there. In a query `true` is a word: it stands for both."""
+    return all(
+        key in metadata and metadata[key] in (value, {"true": True, "false": False}.get(str(value), value))
+        for key, value in wanted.items()
+    )
+
+
 async def _update(service: Service, params: UpdateParams) -> Reply:
     name = params.name
     if name is UNSET and params.properties is not None:

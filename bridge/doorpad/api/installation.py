@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.account_link import AccountParams, account_errors, check_account
 from doorpad.api.conditions import ErrorObject, WarningObject
-from doorpad.api.device_changes import changed_metadata
+from doorpad.api.device_changes import changed_metadata, has_metadata
 from doorpad.api.errors import invalid_field, invalid_request, not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Metadata, MetadataChange, Text
@@ -137,10 +137,7 @@ async def _list_accounts(service: Service, params: ListAccountsParams) -> Reply:
     found = (
         wanted.after is None
         and params.space_id is None
-        and all(
-            account.custom_metadata.get(key) in (value, {"true": True, "false": False}.get(str(value)))
-            for key, value in (params.custom_metadata_has or {}).items()
-        )
+        and has_metadata(account.custom_metadata, params.custom_metadata_has or {})
         and (params.search or "").lower() in account.display_name.lower()
     )
     return {"connected_accounts": [account] if found else [], "pagination": wanted.pagination([])}
