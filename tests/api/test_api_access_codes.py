@@ -259,6 +259,20 @@ async def test_update_of_the_name_does_not_touch_the_keypad(
     assert world.wakes.device_ids == []
 
 
+async def test_update_of_the_name_does_not_wait_for_the_keypad(
+    world: World, http: httpx.AsyncClient, device_id: str
+) -> None:
+    await world.add_code(device_id, UNKNOWN, starts_at_s=NOW_S - 200, ends_at_s=NOW_S - 100)
+    made = (await http.post("/access_codes/create", json={"device_id": device_id, "code": "482913"})).json()
+    for id_ in (UNKNOWN, made["access_code"]["access_code_id"]):  # one is over, one is on its way
+        asked = {"access_code_id": id_, "name": "Bob", "is_external_modification_allowed": True}
+        renamed = (await http.patch("/access_codes/update", json=asked)).json()["action_attempt"]
+        assert (renamed["status"], renamed["result"]["access_code"]["name"]) == ("success", "Bob")
+    # The same PIN as before is asked of the keypad, which does not have it yet.
+    again = (await http.patch("/access_codes/update", json={**asked, "code": "482913"})).json()
+    assert again["action_attempt"]["status"] == "pending"
+
+
 async def test_update_that_changes_nothing_is_no_event(world: World, seam: AsyncSeam, device_id: str) -> None:
     created = await seam.access_codes.create(device_id=device_id, code="482913", name="Ann")
     await seam.access_codes.update(access_code_id=created.access_code_id, code="482913", name="Ann")

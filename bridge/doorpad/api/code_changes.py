@@ -201,7 +201,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             await params.use_pool(session, code, now_ms)
             if for_keypad and params.attempt_for_offline_device is not None:
                 params.refuse_offline(seen_device_or_404(session, UUID(code.device_id)))
-            is_done = not for_keypad and code.announced is not None
+            is_done = not for_keypad and (code.announced is not None or not params.is_for_keypad())
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)
         if for_keypad or params.use_backup_access_code_pool:
             service.changes.wake(code.device_id)

@@ -39,6 +39,15 @@ class CodeChange(CodeOptions, kw_only=True):
     ends_at: str | UnsetType | None = UNSET
     type: Literal["ongoing", "time_bound"] | None = None
 
+    def is_for_keypad(self) -> bool:
+        """Whether anything is asked for that the keypad has to know, even if it is so already."""
+        for_keypad = (self.code, self.starts_at, self.ends_at)
+        return (
+            any(it is not UNSET for it in for_keypad)
+            or self.type is not None
+            or self.is_one_time_use is not None
+        )
+
 
 def asked_window(starts_at: str | None, ends_at: str | None, now_ms: int) -> tuple[int | None, int | None]:
     """The window of a new code. Raises ApiError 400 naming the wrong end."""
