@@ -2,7 +2,7 @@
 
 DoorpadError
 ├── BenchUnavailable
-├── store: DataFolderUnusable, DataFolderInUse, DatabaseDamaged, NoAuditLog
+├── store: DataFolderUnusable, DataFolderInUse, DatabaseDamaged, DatabaseBusy, WriteLost, NoAuditLog
 └── api:   ApiKeysDamaged, KeyNameUnusable, NoSuchKey, ApiError, PortInUse
 
 Messages are read by people and end up in logs: never a PIN or an API key in one.

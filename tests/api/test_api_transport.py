@@ -1,14 +1,20 @@
 """What holds on every path: the key, the envelope, the encodings, and no PIN or key where none belongs."""
 
+import asyncio
 import logging
 import socket
+import sqlite3
+from contextlib import closing
 
 import httpx
 import pytest
 from api_world import World, check_refused
 from doorpad.api.app import OPERATIONS
 from doorpad.api.server import PortInUse, Server
+from doorpad.store import sqlite
+from doorpad.store.database import FILE_NAME
 from doorpad.store.schema import Device
+from seam import AsyncSeam
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -171,6 +177,28 @@ async def test_fault_inside_is_an_envelope_and_no_pin_reaches_the_log(
     text = "\n".join(logging.Formatter().format(record) for record in ours)
     assert "48291357" not in text
     assert world.key not in text
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is opened from now on waits 1 ms for another program, and not 5 s."""
+    monkeypatch.setattr(sqlite, "_BUSY_MS", 1)
+
+
+async def test_database_that_another_program_holds_is_worth_asking_again(
+    impatient: None, world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str
+) -> None:
+    code = await seam.access_codes.create(device_id=device_id)
+    with closing(sqlite3.connect(world.database.data_dir / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = await http.post("/access_codes/create", json={"device_id": device_id})
+        error = check_refused(refused, 503, "service_unavailable")
+        assert "another program" in error["message"]
+        deleting = asyncio.create_task(seam.access_codes.delete(access_code_id=code.access_code_id))
+        assert await seam.access_codes.list(device_id=device_id) == [code]  # whoever only looks does not wait
+        other.execute("ROLLBACK")
+    await deleting  # the SDK asks again by itself
+    assert (await seam.access_codes.get(access_code_id=code.access_code_id)).status == "removing"
 
 
 async def test_values_in_statements_are_kept_out_of_exceptions(world: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from doorpad.store import sqlite
-from doorpad.store.commits import WriteLost
+from doorpad.store.commits import DatabaseBusy, WriteLost
 from doorpad.store.database import FILE_NAME, Database
 from doorpad.store.schema import Webhook
 from sqlalchemy import Engine, event, text
@@ -151,7 +151,7 @@ async def test_lock_of_another_program_is_an_error_for_those_who_wait_and_no_lon
 
     other.execute("BEGIN IMMEDIATE")
     results = await asyncio.gather(write("a"), write("b"), return_exceptions=True)
-    assert [type(it) for it in results] == [OperationalError, OperationalError]
+    assert [type(it) for it in results] == [DatabaseBusy, DatabaseBusy]
     other.execute("ROLLBACK")
     await write("c")
     assert names(other) == {"c"}

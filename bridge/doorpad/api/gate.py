@@ -18,6 +18,7 @@ from doorpad.api.errors import ApiError
 from doorpad.api.failures import Failures
 from doorpad.api.keys import ApiKey, ApiKeys
 from doorpad.store.audit import Actor, acting
+from doorpad.store.commits import DatabaseBusy
 
 BODY_BYTES_MAX = 1 << 20
 JSON = b"application/json"
@@ -113,7 +114,8 @@ class Gate:
                 )
             )
             media_type = route.media_type
-        except ApiError as error:
+        except (ApiError, DatabaseBusy) as refused:
+            error = refused if isinstance(refused, ApiError) else errors.unavailable(str(refused))
             status, body = error.status, msgspec.json.encode(error.envelope(id_))
             if error.retry_after_s is not None:
                 more.append((b"retry-after", b"%d" % error.retry_after_s))

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from doorpad.errors import DoorpadError, NextStep
@@ -27,6 +28,15 @@ class WriteLost(DoorpadError):
 
     def __init__(self) -> None:
         super().__init__("the database took back what was written; is the disk full?")
+
+
+class DatabaseBusy(DoorpadError):
+    """Another program, one that makes a copy for example, holds the database's lock."""
+
+    next_step: ClassVar[NextStep] = NextStep.WAIT
+
+    def __init__(self) -> None:
+        super().__init__("another program holds the hub's database; ask again when it is done with it")
 
 
 class _Group:
@@ -77,7 +87,8 @@ class Commits:
 
         Raises:
             WriteLost: on exit, if the database took the whole transaction back.
-            OperationalError: another program held the database's lock for 5 s, or the commit failed.
+            DatabaseBusy: another program held the database's lock for 5 s; nothing was written.
+            OperationalError: the commit failed.
         """
         writer = _Writer()
         self._waiting.append(writer)
@@ -118,7 +129,7 @@ class Commits:
                     await self._serve_group()
                 except Exception as error:  # the lock was not to be had: nobody can write now
                     for writer in self._take_all():
-                        writer.turn.set_exception(error)
+                        writer.turn.set_exception(DatabaseBusy() if _is_busy(error) else error)
         finally:
             self._work = None
 
@@ -162,6 +173,11 @@ class Commits:
         taken = [writer for writer in self._waiting if not writer.turn.cancelled()]
         self._waiting.clear()
         return taken
+
+
+def _is_busy(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, OperationalError) else None
+    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 async def close(session: AsyncSession) -> None:
