@@ -152,6 +152,7 @@ async def test_read_only_key_sees_no_pin_and_no_secret(
     one = await reader.get("/access_codes/get", params={"access_code_id": id_})
     assert one.json()["access_code"]["code"] is None
     assert one.json()["access_code"]["status"] == "setting"
+    assert one.json()["access_code"]["doorpad"]["is_weak_code"] is None
 
 
 OTHER_PIN, THIRD_PIN = "71934826", "60418273"

@@ -1,4 +1,4 @@
-"""What a read-only API key is kept from: PINs, webhooks' secrets, and finding out a PIN by asking for it."""
+"""What a read-only API key is kept from: PINs, webhooks' secrets, and finding out a PIN by asking."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,8 @@ import msgspec
 
 from doorpad.api.errors import forbidden
 
+# That a PIN is a weak one leaves a few hundred to try.
+_HIDDEN = ("code", "is_weak_code")
 _PIN_LIKE = re.compile(r"\d+")
 
 
@@ -21,7 +23,7 @@ def check_question(params: msgspec.Struct) -> None:
 
 
 def without_secrets(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The reply with each `code` null and each `secret` left out, however deep they are."""
+    """The reply with all that tells of a PIN null, and each `secret` left out, however deep they are."""
     hidden: dict[str, Any] = _hide(msgspec.to_builtins(reply))
     return hidden
 
@@ -30,5 +32,7 @@ def _hide(value: Any) -> Any:
     if isinstance(value, list):
         return [_hide(it) for it in value]
     if isinstance(value, dict):
-        return {name: None if name == "code" else _hide(it) for name, it in value.items() if name != "secret"}
+        return {
+            name: None if name in _HIDDEN else _hide(it) for name, it in value.items() if name != "secret"
+        }
     return value
