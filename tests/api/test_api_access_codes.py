@@ -183,13 +183,18 @@ async def test_pin_of_an_overlapping_window_is_refused_with_its_holder(
     await seam.access_codes.create(device_id=other, code="482913")
 
 
-@pytest.mark.parametrize("fields", [{"managed": False}, {"state": "removing"}], ids=repr)
-async def test_pin_that_the_keypad_may_still_hold_is_refused(
-    world: World, http: httpx.AsyncClient, device_id: str, fields: dict[str, object]
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [({"managed": False}, "choose another code"), ({"state": "removing"}, "ask again once that is done")],
+    ids=repr,
+)
+async def test_pin_that_the_keypad_may_still_hold_is_refused_with_what_to_do(
+    world: World, http: httpx.AsyncClient, device_id: str, fields: dict[str, object], advice: str
 ) -> None:
     await world.add_code(device_id, UNKNOWN, code="4711", **fields)
     response = await http.post("/access_codes/create", json={"device_id": device_id, "code": "4711"})
-    check_refused(response, 409, "duplicate_access_code")
+    error = check_refused(response, 409, "duplicate_access_code")
+    assert UNKNOWN in error["message"] and advice in error["message"]
 
 
 async def test_pin_of_an_expired_or_deleted_code_is_free(

@@ -149,6 +149,13 @@ async def test_reads_and_deletes_take_a_json_body_too(http: httpx.AsyncClient, d
     check_refused(response, 404, "access_code_not_found")
 
 
+async def test_refused_parameter_is_told_with_those_that_there_are(http: httpx.AsyncClient) -> None:
+    response = await http.get("/access_codes/get", params={"acess_code_id": UNKNOWN, "_strict": "true"})
+    error = check_refused(response, 400, "invalid_input")
+    assert "access_code_id, code, device_id" in error["message"]
+    assert "acess" not in error["message"]  # the name may be a value that slipped out of its place
+
+
 async def test_each_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:
     ids = {(await http.get("/workspaces/get")).headers["seam-request-id"] for _ in range(3)}
     assert len(ids) == 3

@@ -44,7 +44,7 @@ class CodeOptions(ModificationAllowed, kw_only=True):
         """Raises ApiError 400 on the first field that asks for what keypads cannot do."""
         for name in ("is_offline_access_code", "use_offline_access_code"):
             if getattr(self, name):
-                raise invalid_field(name, "is not supported by this device")
+                raise invalid_field(name, "must not be true: a keypad opens only for codes that it was sent")
         if self.prefer_native_scheduling is False:
             raise invalid_field(
                 "prefer_native_scheduling", "must be true: the keypad itself keeps to the time frame"

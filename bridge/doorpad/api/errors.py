@@ -93,12 +93,13 @@ def too_many_failures(wait_ms: int) -> ApiError:
     )
 
 
-def duplicate(holder_id: str) -> ApiError:
-    """409: another code of the device, in an overlapping window, has the PIN."""
+def duplicate(holder_id: str, *, is_leaving: bool) -> ApiError:
+    """409: another code of the device, in an overlapping window, has the PIN. `is_leaving`: it is being removed."""
+    until = "it is being removed; ask again once that is done" if is_leaving else "choose another code"
     return ApiError(
         409,
         "duplicate_access_code",
-        f"access code {holder_id} of this device has the same code in an overlapping time frame",
+        f"access code {holder_id} of this device has the same code in an overlapping time frame: {until}",
         data={"access_code_id": holder_id},
     )
 

@@ -103,7 +103,10 @@ def _from_query(fields: dict[str, _Field], query: bytes) -> dict[str, Any]:
         if field is None:
             if strict:
                 # The name is not repeated: it may be a value that slipped out of its place.
-                raise invalid_request("the query has a parameter that this path does not know")
+                known = ", ".join(sorted(fields))
+                raise invalid_request(
+                    f"the query has a parameter that this path does not know; it knows {known}"
+                )
         elif field.is_list:
             raw.setdefault(name, []).extend([] if values == [""] else values)
         elif len(values) > 1:

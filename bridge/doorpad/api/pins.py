@@ -60,7 +60,7 @@ def check_free(
         ends_after_start = holder.ends_at_s is None or starts_s < holder.ends_at_s
         meets = holder.backup == POOLED or (begins_before_end and ends_after_start)
         if meets and holder.access_code_id != except_id:
-            raise duplicate(holder.access_code_id)
+            raise duplicate(holder.access_code_id, is_leaving=holder.state == "removing")
 
 
 def in_words(allowed: list[int]) -> str:

@@ -27,7 +27,7 @@ def instant_us(field: str, text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise invalid_field(field, "must be a date and time in ISO 8601") from None
+        raise invalid_field(field, "must be a date and time in ISO 8601, as 2027-01-31T15:00:00Z") from None
     if moment.tzinfo is None:
         raise invalid_field(field, "must have a time zone: Z or an offset")
     return (moment - _EPOCH) // timedelta(microseconds=1)
