@@ -11,18 +11,25 @@ _RUN_S = 300  # what is run takes 15 s on an idle machine
 
 
 @contextmanager
-def demo(folder: Path, *options: str) -> Iterator[Message]:
-    """Two emulated keypads and a bridge; gives what the demo said when it was ready. Nothing may fail unseen."""
+def running(folder: Path, *options: str) -> Iterator[Doorpad]:
+    """Two emulated keypads and a bridge. Nothing may fail unseen."""
     command = Doorpad(
         ["demo", "--json", "--port", "0", "--data", str(folder / "data"), *options], folder / "said"
     )
     try:
-        yield command.ready()
+        yield command
         assert command.stop() == 0
         assert command.said == ""
     finally:
         if command.process.poll() is None:
             command.kill()
+
+
+@contextmanager
+def demo(folder: Path, *options: str) -> Iterator[Message]:
+    """What the demo said when it was ready."""
+    with running(folder, *options) as command:
+        yield command.ready()
 
 
 def run(packages: Path, script: str, ready: Message, *arguments: str) -> str:

@@ -30,13 +30,23 @@ REFUSED = {
     "/devices/delete",
 }
 
+# Of the SDK's groups that are served, what is outside of the contract.
+NOT_SERVED = {
+    "/locks/configure_auto_lock",
+    "/workspaces/create",
+    "/workspaces/reset_sandbox",
+    "/workspaces/update",
+}
+GROUPS = {path.split("/")[1] for path in CONTRACT["paths"]}
+
 
 @dataclass(frozen=True)
 class Ran:
-    """What the cases told: what was wrong, by case, and the verbs that were answered, by path."""
+    """What the cases told: what was wrong, by case; the verbs that were answered, by path; the SDK's paths."""
 
     findings: dict[str, list[str]]
     answered: dict[str, list[str]]
+    methods: list[str]
 
 
 @pytest.fixture(scope="session", params=TYPES)
@@ -44,7 +54,8 @@ def ran(request: pytest.FixtureRequest, packages: Path, tmp_path_factory: pytest
     vocabulary = request.param
     with demo(tmp_path_factory.mktemp("conformance"), "--errors-vocabulary", vocabulary) as ready:
         told = [json.loads(line) for line in run(packages, "run.mjs", ready, TYPES[vocabulary]).splitlines()]
-    return Ran({it["case"]: it["findings"] for it in told if "case" in it}, told[-1]["answered"])
+    findings = {it["case"]: it["findings"] for it in told if "case" in it}
+    return Ran(findings, told[-1]["answered"], told[-1]["methods"])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -55,6 +66,13 @@ def test_sdk_and_schemas_accept(ran: Ran, case: str) -> None:
 def test_every_path_of_the_contract_is_called(ran: Ran) -> None:
     assert ran.findings.keys() == set(CASES)
     assert ran.answered.keys() | REFUSED >= CONTRACT["paths"].keys()
+
+
+def test_every_method_of_the_installed_sdk_is_called(ran: Ran) -> None:
+    """If a new release has another one, this shows that the cases have to follow."""
+    methods = {path for path in ran.methods if path.split("/")[1] in GROUPS}
+    assert methods - ran.answered.keys() - REFUSED == NOT_SERVED
+    assert len(methods) > 50
 
 
 def test_sdk_of_today_uses_the_verbs_of_today(ran: Ran) -> None:
