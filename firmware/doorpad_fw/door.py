@@ -14,6 +14,9 @@ from doorpad_fw.doorway import Doorway
 from doorpad_fw.log import FlashError
 
 _ATTENDED_S = const(10)  # so long after a key somebody is still there
+_TYPES_S = const(2)  # and so long the next key may come at any moment
+_HELD_S = const(10)  # of typing without such a pause: then erases wait for the end of an entry only
+_HELD_S_MAX = const(60)  # and then no more: whoever plays with the keys must not keep a hub from the table
 _EXIT_AGAIN_MS = const(1000)  # a contact that flutters must not fill the journal
 
 
@@ -34,6 +37,7 @@ class Door:
         self._lockout = lockout
         self._stuck = 0  # keys
         self._attended_s = 0
+        self._typed_s = 0  # without a pause, since a write last erased meanwhile
         self._exit_ms = ticks_ms()  # when the button inside was last noted
         self._uptime_ms = 0
         self._uptime_ticks = ticks_ms()
@@ -75,6 +79,15 @@ class Door:
         """Whether somebody is at the keypad: a restart would take from him what he has begun."""
         return self._attended_s > 0 or self._programming.active or self.outputs.is_unlocked
 
+    def holds_erases(self):
+        """Whether a host's write that may erase has to wait: somebody types, and would lose a key."""
+        if self._attended_s <= _ATTENDED_S - _TYPES_S:
+            return False
+        if self._typed_s < (_HELD_S_MAX if self._entry.has_begun else _HELD_S):
+            return True
+        self._typed_s = 0
+        return False
+
     def erase_ahead(self):
         """Erase a piece of flash if few are left to write to; return whether it did. Nothing else runs meanwhile."""
         return self._slots.erase_ahead() or self._journal.erase_ahead()
@@ -89,6 +102,7 @@ class Door:
     def _tick(self):
         now_ms = ticks_ms()
         self._attended_s = max(self._attended_s - 1, 0)
+        self._typed_s = self._typed_s + 1 if self._attended_s > _ATTENDED_S - _TYPES_S else 0
         self.uptime_ms()
         self._clock.tick(self._journal.floor)
         if self._lockout.lapse(now_ms):

@@ -19,6 +19,10 @@ class Entry:
         self._last_ms = 0
         self.entered = b""  # the number that ENTERED completed, ASCII digits
 
+    @property
+    def has_begun(self):
+        return bool(self._digits)
+
     def key(self, key, now_ms):
         """Take one key ("0" to "9", "*", "#", "A" to "D"); return what it did. `now_ms`: ticks."""
         self.expire(now_ms)

@@ -134,6 +134,9 @@ class Operations:
     def _ping(self, _maker, body):
         return messages.OK, body
 
+    def _has_to_wait(self, changes):
+        return not self._slots.has_room(changes) and self._door.holds_erases()
+
     def _put(self, maker, body):
         op_id, code_ids, puts = body
         if len(op_id) != _OP_ID_BYTES or not puts or len(code_ids) != _CODE_ID_BYTES * len(puts):
@@ -146,6 +149,8 @@ class Operations:
                 or not (from_unix is until_unix is None or _are_numbers(from_unix, until_unix))
             ):
                 return messages.INVALID, None
+        if self._has_to_wait(len(puts)):
+            return messages.BUSY, None
         operation = int.from_bytes(op_id, "big")
         # Each result takes the place of what was asked: there is no room on the heap for a list of both.
         number = 0
@@ -186,6 +191,8 @@ class Operations:
                 or not is_bytes(op_id, _OP_ID_BYTES)
             ):
                 return messages.INVALID, None
+        if self._has_to_wait(len(body)):
+            return messages.BUSY, None
         return messages.OK, [
             (number,) + _of_slot(self._slots.clear, number, if_version, op_id, maker)
             for if_version, number, op_id in body
@@ -200,6 +207,8 @@ class Operations:
             or not is_bytes(access_code_id, _CODE_ID_BYTES)
         ):
             return messages.INVALID, None
+        if self._has_to_wait(1):
+            return messages.BUSY, None
         slot = self._slots.get(number)
         if slot is None:
             return messages.NOT_FOUND, None

@@ -286,6 +286,7 @@ class Slots:
         """Take one use off a counted slot.
 
         It keeps operation id and maker: a put that comes again finds itself done, and whose code it is stays told.
+        Somebody waits at the door, so segments are freed by the next change, or when none is left to write to.
 
         Raises FlashError, also where its record is found damaged.
         """
@@ -294,7 +295,8 @@ class Slots:
             raise FlashError("slot %d holds no code" % number)
         slot.flags = after_use(slot.flags)
         self._write_set(slot, self._tag(slot.pin))
-        self.make_room()
+        if not self.log.free_segments:
+            self.make_room()
 
     def clear(self, number, if_version, op_id, maker):
         """Clear a slot that is at `if_version`; return (status, version) as `put` does."""
@@ -346,6 +348,11 @@ class Slots:
             self.live[old // self.log.per_segment] -= 1
         self.positions[number] = position
         self.live[position // self.log.per_segment] += 1
+
+    def has_room(self, changes):
+        """Whether so many changes can be written without an erase."""
+        free = self.log.free_segments - _SPARE_SEGMENTS
+        return free > 0 or free == 0 and self.log.used + changes <= self.log.per_segment
 
     def make_room(self):
         """Free segments until as many are free as a write may need."""

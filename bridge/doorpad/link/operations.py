@@ -26,6 +26,7 @@ _AROUND_BYTES = 26  # header, tag, CRC, and what stands around the list
 _AROUND_PUTS_BYTES = _AROUND_BYTES + 9 + 4  # operation id; head of the list, and of the access-code ids
 _CODE_ID_BYTES = 16
 _OP_IDS = 1 << 64
+BUSY_S = 1.0  # until it is asked again whether somebody is still at the keypad
 _CRASHES_MAX = 32  # more than any keypad keeps
 _NO_CODE = bytes(16)
 
@@ -196,8 +197,20 @@ def capabilities(value: list[object]) -> Capabilities:
     return Capabilities(capacity, length_min, length_max, firmware, maker)
 
 
+async def _request(connection: Connection, op: int, body: object) -> tuple[int, object]:
+    """Ask until the keypad is not BUSY; return (status, body) of its reply.
+
+    It is busy with a change of the table that has to erase flash while somebody types: for a minute at most.
+    """
+    while True:
+        reply = await connection.request(op, body)
+        if reply[0] != messages.BUSY:
+            return reply
+        await asyncio.sleep(BUSY_S)
+
+
 async def _ask(connection: Connection, op: int, body: object) -> object:
-    status, answer = await connection.request(op, body)
+    status, answer = await _request(connection, op, body)
     if status != messages.OK:
         raise Refused(connection.serial, op, status)
     return answer
@@ -475,8 +488,8 @@ async def adopt(
     connection: Connection, slot: int, if_version: int, op_id: bytes, access_code_id: str
 ) -> SlotResult:
     """Make an unmanaged slot ours; its PIN and window stay as they are."""
-    status, answer = await connection.request(
-        messages.OP_ADOPT, [if_version, slot, op_id, UUID(access_code_id).bytes]
+    status, answer = await _request(
+        connection, messages.OP_ADOPT, [if_version, slot, op_id, UUID(access_code_id).bytes]
     )
     if status != messages.OK:
         return SlotResult(slot, status, 0)

@@ -16,11 +16,11 @@ from doorpad.application import Application
 from doorpad.errors import DoorpadError, NextStep
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, ProtocolViolation
+from doorpad.link.operations import BUSY_S
 from doorpad.link.statuses import refusal
 
 _AROUND_BYTES = 48  # header, tag, CRC, and what stands around a piece
 _PIECE_BYTES_MAX = 400  # what a keypad has room for beside everything else
-_BUSY_S = 1.0  # until it is asked again whether somebody is still at the keypad
 _TRIAL_S = 1.0  # between two looks at a trial
 _ATTEMPTS = 3  # at a file that does not come out right
 
@@ -199,7 +199,7 @@ class Updater:
             if status != messages.BUSY:
                 raise UpdateRefused(self._why(connection.serial, op, status, answer))
             self._tell({"state": "busy"})
-            await asyncio.sleep(_BUSY_S)
+            await asyncio.sleep(BUSY_S)
 
     def _why(self, serial: str, op: int, status: int, answer: object) -> str:
         if status == messages.NO_SPACE:
