@@ -82,6 +82,24 @@ async def test_keypad_that_the_configuration_no_longer_names_is_shown_as_removed
     assert {it.error_code for it in device.errors} == {"device_disconnected"}
 
 
+async def test_keypad_that_was_removed_gets_no_new_code(
+    world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str
+) -> None:
+    other = await world.add_device(OTHER_SERIAL)
+    await http.post("/devices/simulate/remove", json={"device_id": device_id})
+    for path, named in (
+        ("create", {"device_id": device_id}),
+        ("create_multiple", {"device_ids": [other, device_id]}),
+    ):
+        response = await http.post(f"/access_codes/{path}", json=named)
+        error = check_refused(response, 400, "invalid_input", *named)
+        assert device_id in error["message"]
+    for id_ in (device_id, other):
+        assert await seam.access_codes.list(device_id=id_) == []
+    await http.post("/devices/simulate/connect", json={"device_id": device_id})
+    assert (await seam.access_codes.create(device_id=device_id)).status == "setting"
+
+
 def configured(serial: str, name: str) -> KeypadPort:
     """A keypad as the configuration has it."""
     return KeypadPort(serial, name, None, 115_200, None, False, True, Path("keys"), Path("consoles"))

@@ -22,7 +22,7 @@ from doorpad.api.attempts import (
 from doorpad.api.code_lookup import code_to_change
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows, new_code_rows
 from doorpad.api.code_options import CodeOptions
-from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
+from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_removed
 from doorpad.api.errors import invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
@@ -94,6 +94,7 @@ async def _create(service: Service, params: CreateParams) -> Reply:
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             device = seen_device_or_404(session, params.device_id)
+            refuse_removed(device, "device_id")
             params.refuse_offline(device)
             pin = await _group_pin(session, params.common_code_key, params.code)
             before = _made_before(session, params, window)

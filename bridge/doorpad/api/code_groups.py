@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.code_options import CodeOptions
-from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code
+from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_removed
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
@@ -64,6 +64,7 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
     async with service.database.write() as session:
         devices = [await device_or_404(session, it) for it in params.device_ids]
         for device in devices:
+            refuse_removed(device, "device_ids")
             params.refuse_offline(device)
         pins = await _pins(session, devices, params, window, now_ms // 1_000)
         shared = None if params.code is not None else pins[devices[0].device_id]

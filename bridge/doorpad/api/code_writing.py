@@ -24,6 +24,7 @@ from doorpad.store.identity import effect_event_id
 from doorpad.store.schema import AccessCode, CodeError, Device
 from doorpad.store.statements import NewRow, Statement
 from doorpad.store.statements import change as write_changes
+from doorpad.sync.retired import REMOVED
 from doorpad.uses import is_one_time
 
 _CODE = NewRow(AccessCode)
@@ -55,6 +56,12 @@ def asked_window(starts_at: str | None, ends_at: str | None, now_ms: int) -> tup
     ends_s = None if ends_at is None else ends_at_s(ends_at)
     check_window(starts_s, ends_s, now_ms)
     return starts_s, ends_s
+
+
+def refuse_removed(device: Device, field: str) -> None:
+    """Raises ApiError 400 on `field` for a keypad that is gone for good: a code for it would wait for ever."""
+    if REMOVED in device.conditions:
+        raise invalid_field(field, f"names device {device.device_id}, which has been removed")
 
 
 async def add_code(

@@ -13,9 +13,10 @@ from doorpad.api.service import CREATE, AnyOperation, Operation, Reply, Service
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.device_conditions import UNPAID, lift, stand
 from doorpad.store.schema import Device
+from doorpad.sync.retired import REMOVED
 from doorpad.sync.telling import tell_of_device
 
-_HUB, _REMOVED = "hub_disconnected", "device_removed"
+_HUB = "hub_disconnected"
 
 
 class DeviceParams(msgspec.Struct, kw_only=True):
@@ -30,7 +31,7 @@ async def _connect(service: Service, params: DeviceParams) -> Reply:
     """Plug the cable in; a keypad that had been removed is there again."""
     device_id = await simulated(service, params.device_id)
     async with service.database.write() as session:
-        lift(await session.get_one(Device, device_id), _REMOVED)
+        lift(await session.get_one(Device, device_id), REMOVED)
     await with_hands(device_id, service.bench.set_cable(device_id, True))
     return {}
 
@@ -60,7 +61,7 @@ async def _disconnect_from_hub(service: Service, params: DeviceParams) -> Reply:
 async def _remove(service: Service, params: DeviceParams) -> Reply:
     device_id = await simulated(service, params.device_id)
     async with service.database.write() as session:
-        await _tell_once(session, device_id, _REMOVED, "device.removed", service.now_ms())
+        await _tell_once(session, device_id, REMOVED, "device.removed", service.now_ms())
     await with_hands(device_id, service.bench.set_cable(device_id, False))
     return {}
 
