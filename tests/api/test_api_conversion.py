@@ -218,8 +218,11 @@ async def test_brand_that_gives_no_codes_away_says_so(
     attempt_id = await convert(http)
     await world.pass_time(device_id, NOW_MS + 1)
     assert await outcome(http, attempt_id) == ("error", NOT_SET)
-    (error,) = (await seam.access_codes.unmanaged.get(access_code_id=ID)).errors
-    assert (error.error_code, profile in error.message) == (NOT_SET, True)
+    code = await seam.access_codes.unmanaged.get(access_code_id=ID)
+    assert [(it.error_code, profile in it.message) for it in code.errors] == [(NOT_SET, True)]
+    assert code.cannot_be_managed is True  # so that a client need not try
+    other_id = await world.add_code(await world.add_device(), THEIR_ID, managed=False)
+    assert (await seam.access_codes.unmanaged.get(access_code_id=other_id)).cannot_be_managed is None
 
 
 async def test_code_that_another_hub_takes_over_is_unmanaged_here_until_it_is_taken_back(

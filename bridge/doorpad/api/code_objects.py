@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from sqlalchemy import JSON, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -118,6 +119,7 @@ class UnmanagedAccessCodeObject(msgspec.Struct, kw_only=True, gc=False):
     errors: list[ErrorObject]
     warnings: list[WarningObject]
     is_managed: bool = False
+    cannot_be_managed: Literal[True] | UnsetType = UNSET  # the brand gives no codes away
     doorpad: dict[str, Any]
 
 
@@ -249,6 +251,7 @@ def unmanaged_access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> Unman
         ends_at=iso_s(code.ends_at_s),
         errors=errors,
         warnings=warnings,
+        cannot_be_managed=UNSET if brands.of(rows.device).gives_codes_away else True,
         doorpad=_on_keypad(rows),
     )
 
