@@ -135,8 +135,12 @@ async def test_account_that_is_disconnected_is_told_everywhere_until_it_is_synch
     world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str
 ) -> None:
     await world.add_code(device_id, ID)
+    await world.put_on_keypad(ID, slot=3)
     (account,) = await seam.connected_accounts.list()
     named = {"connected_account_id": account.connected_account_id}
+
+    async def status() -> str:
+        return (await seam.access_codes.get(access_code_id=ID)).status
 
     async def told() -> list[set[str]]:
         accounts = await seam.connected_accounts.list()
@@ -147,9 +151,11 @@ async def test_account_that_is_disconnected_is_told_everywhere_until_it_is_synch
         ]
 
     assert await told() == [set()] * 3
+    assert await status() == "set"
     for _ in range(2):
         await seam.connected_accounts.simulate.disconnect(**named)
     assert await told() == [{"account_disconnected"}] * 3
+    assert await status() == "unknown"
     (error,) = (await http.get("/connected_accounts/get", params=named)).json()["connected_account"]["errors"]
     flags = {name: value for name, value in error.items() if name.startswith("is_")}
     assert flags == {
@@ -159,6 +165,7 @@ async def test_account_that_is_disconnected_is_told_everywhere_until_it_is_synch
     }
     await seam.connected_accounts.sync(**named)
     assert await told() == [set()] * 3
+    assert await status() == "set"
     assert world.hands.done == [("cable", device_id, connected) for connected in (False, False, True)]
     assert world.wakes.device_ids == [device_id]
     lost, found = await seam.events.list(since=SINCE)

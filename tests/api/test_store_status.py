@@ -45,7 +45,9 @@ def test_status_follows_the_table(
         "other pin": Slot(flags=3, code="4712", from_s=window[0], until_s=window[1]),
         "other window": Slot(flags=3, code="4711", from_s=100, until_s=201),
     }[slot]
-    assert status(code, held, now_s) == expected
+    assert status(code, held, now_s, cut_off=False) == expected
+    due = expected in ("set", "setting")
+    assert status(code, held, now_s, cut_off=True) == ("unknown" if due else expected)
     assert wanted(code, now_s) is is_wanted
     assert on_keypad(code, held) is (slot == "same")
 

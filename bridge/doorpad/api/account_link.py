@@ -18,10 +18,9 @@ from doorpad.api.service import CREATE, REMOVE, AnyOperation, Operation, Reply, 
 from doorpad.errors import BenchUnavailable
 from doorpad.events.log import record
 from doorpad.store.catalogue import ACCOUNT, ERRORS
-from doorpad.store.device_conditions import lift, stand
+from doorpad.store.device_conditions import CUT_OFF, lift, stand
 from doorpad.store.schema import Device
 
-_DISCONNECTED = "account_disconnected"
 _ON_ACCOUNT = [name for name, condition in ERRORS.items() if condition.subject == ACCOUNT]
 
 
@@ -60,7 +59,7 @@ async def _sync(service: Service, params: AccountParams) -> Reply:
     now_ms = service.now_ms()
     async with service.database.write() as session:
         devices = (await session.scalars(select(Device))).all()
-        cut_off = [device for device in devices if lift(device, _DISCONNECTED)]
+        cut_off = [device for device in devices if lift(device, CUT_OFF)]
         if cut_off:
             await _tell(session, "connected_account.connected", now_ms)
     await _set_cables(service, cut_off, True)
@@ -79,9 +78,9 @@ async def _disconnect(service: Service, params: AccountParams) -> Reply:
             if not device.simulated:
                 raise not_simulated(device.device_id)
         told = "Account is disconnected: simulated; connected_accounts/sync connects it"
-        new = [device for device in devices if stand(device, _DISCONNECTED, told, now_ms)]
+        new = [device for device in devices if stand(device, CUT_OFF, told, now_ms)]
         if new:
-            await _tell(session, "connected_account.disconnected", now_ms, {"error_code": _DISCONNECTED})
+            await _tell(session, "connected_account.disconnected", now_ms, {"error_code": CUT_OFF})
     await _set_cables(service, devices, False)
     return {}
 

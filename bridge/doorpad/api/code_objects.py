@@ -13,7 +13,7 @@ from doorpad.api.device_objects import device_errors
 from doorpad.api.times import instant_us, iso, iso_s
 from doorpad.store import brands, makers
 from doorpad.store.catalogue import CODE_WARNINGS
-from doorpad.store.device_conditions import THIRD_PARTY
+from doorpad.store.device_conditions import CUT_OFF, THIRD_PARTY
 from doorpad.store.pins import is_weak, lengths
 from doorpad.store.schema import AccessCode, CodeError, Device, Hub, Slot
 from doorpad.store.statements import Query, Statement
@@ -30,6 +30,7 @@ _DISPLAY_STATUS: dict[Status, str] = {
     "setting": "Issuing",
     "set": "Active",
     "removing": "Removing",
+    "unknown": "Unknown",
 }
 
 _IDS = bindparam("ids", type_=JSON)
@@ -184,7 +185,7 @@ def _beside(session: AsyncSession, device: Device) -> brands.Beside:
 
 def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObject:
     code, slot, now_s = rows.code, rows.slot, now_ms // 1_000
-    state = status(code, slot, now_s)
+    state = status(code, slot, now_s, cut_off=CUT_OFF in rows.device.conditions)
     over = state == "unset" and expired(code, now_s)
     errors, warnings = _conditions(rows, now_s, over=over)
     return AccessCodeObject(

@@ -9,6 +9,7 @@ from typing import TypedDict
 from doorpad.store.schema import Device
 
 UNPAID = "subscription_required"  # nothing is written to a keypad that it stands on
+CUT_OFF = "account_disconnected"
 THIRD_PARTY = "third_party_integration_detected"
 STOPPED = "bridge_disconnected"  # what keeps the keypad in step has failed
 

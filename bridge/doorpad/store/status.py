@@ -10,7 +10,7 @@ from doorpad_link.messages import DURESS, ENABLED
 from doorpad.store.schema import PULLED, AccessCode, Slot
 from doorpad.uses import COUNT_FLAGS, as_flags
 
-Status = Literal["unset", "setting", "set", "removing"]
+Status = Literal["unset", "setting", "set", "removing", "unknown"]
 
 _KIND = ENABLED | COUNT_FLAGS | DURESS
 
@@ -54,8 +54,11 @@ def does(code: AccessCode, slot: Slot | None, now_s: int) -> bool:
     return on_keypad(code, slot) or (code.backup == PULLED and opens(code, slot, now_s))
 
 
-def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
-    """The API's status of a managed code. Total: each pair of rows has exactly one."""
+def status(code: AccessCode, slot: Slot | None, now_s: int, *, cut_off: bool) -> Status:
+    """The API's status of a managed code. Total: each pair of rows has exactly one.
+
+    `cut_off`: the account is disconnected. What is due may then be on the keypad or not: nobody can tell.
+    """
     if code.state == "deleted":
         return "unset"
     if code.state == "removing":
@@ -66,4 +69,6 @@ def status(code: AccessCode, slot: Slot | None, now_s: int) -> Status:
         return "unset"
     if code.taken_off:
         return "unset" if slot is None else "removing"
+    if cut_off:
+        return "unknown"
     return "set" if does(code, slot, now_s) else "setting"
