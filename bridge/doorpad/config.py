@@ -44,12 +44,17 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     weak_years: bool = False
 
 
+# A year, and some time to look back at it.
+_KeptDays = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     data: str
     listen: str = "127.0.0.1:8117"
     private_webhooks: bool = False
     errors_vocabulary: Vocabulary = "2025"
-    audit_kept_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400
+    audit_kept_days: _KeptDays = 400
+    events_kept_days: _KeptDays = 400
     timing: Timing = Timing()
     ports: list[str] = []
     keypad: list[KeypadConfig] = []
@@ -63,6 +68,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
         for at.
     `errors_vocabulary`: the names of errors and warnings that clients see (api/vocabulary.py).
     `audit_kept_days`: entries of the audit log are deleted when they are older.
+    `events_kept_days`: so are events and action attempts.
     """
 
     data: Path
@@ -71,6 +77,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     private_webhooks: bool
     errors_vocabulary: Vocabulary
     audit_kept_days: int
+    events_kept_days: int
     timing: Timing
     ports: list[str]
     keypads: list[KeypadConfig]
@@ -143,6 +150,7 @@ def load(path: Path) -> Config:
         private_webhooks=file.private_webhooks,
         errors_vocabulary=file.errors_vocabulary,
         audit_kept_days=file.audit_kept_days,
+        events_kept_days=file.events_kept_days,
         timing=file.timing,
         ports=file.ports,
         keypads=file.keypad,

@@ -24,9 +24,10 @@ from doorpad.events.log import EventFeed
 from doorpad.events.posting import Poster
 from doorpad.link.statistics import KeypadStatistics, LinkStatistics
 from doorpad.link.update import UpdateRefused
-from doorpad.store.audit import audited, forget_old, of_user
+from doorpad.store.audit import audited, of_user
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
+from doorpad.store.retention import ACTION_ATTEMPTS, AUDIT_LOG, EVENTS, forget_old
 from doorpad.store.schema import Event, LinkState
 from doorpad.store.schema import Hub as HubRow
 from doorpad.sync.hub import Hub
@@ -130,7 +131,12 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
 
         deliverer = Deliverer(database, feed, poster, posted, _now_ms)
         await undo.enter_async_context(_running(deliverer.run()))
-        await undo.enter_async_context(_running(forget_old(database, config.audit_kept_days, _now_ms)))
+        kept_days = {
+            AUDIT_LOG: config.audit_kept_days,
+            EVENTS: config.events_kept_days,
+            ACTION_ATTEMPTS: config.events_kept_days,
+        }
+        await undo.enter_async_context(_running(forget_old(database, kept_days, _now_ms)))
         server = Server(app, host=config.host, port=config.port)
         await server.start()
         undo.push_async_callback(server.stop)

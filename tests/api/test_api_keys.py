@@ -26,9 +26,8 @@ from doorpad.api.keys import (
 )
 from doorpad.api.service import READ
 from doorpad.store import database as database_module
-from doorpad.store.audit import NoAuditLog, forget_before, read_entries
-from doorpad.store.schema import AuditEntry, Webhook
-from doorpad.store.statements import NewRow
+from doorpad.store.audit import NoAuditLog, read_entries
+from doorpad.store.schema import Webhook
 from seam import AsyncSeam
 from seam.exceptions import SeamHttpApiError
 
@@ -410,26 +409,6 @@ async def test_audit_log_of_a_refused_request_is_taken_back_with_it(
     )
     assert refused.status_code == 409
     assert entries(world) == before
-
-
-async def test_entries_that_are_too_old_leave_the_audit_log_and_no_others(
-    world: World, http: httpx.AsyncClient, device_id: str
-) -> None:
-    async def rename(name: str) -> None:
-        await http.patch("/devices/update", json={"device_id": device_id, "name": name})
-
-    await rename("Front")
-    world.now_ms += 1
-    await rename("Back")
-    (_, younger) = entries(world)
-    assert await forget_before(world.database, younger["at_ms"]) == 1
-    assert entries(world) == [younger]
-    old = NewRow(AuditEntry, gives=AuditEntry.seq)
-    async with world.database.write() as session:
-        for _ in range(2_001):  # more than are deleted at once
-            old.add(session, {**younger, "seq": None, "at_ms": 1})
-    assert await forget_before(world.database, 2) == 2_001
-    assert entries(world) == [younger]
 
 
 def test_audit_log_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_least_configuration_has_its_defaults(tmp_path):
 def test_every_setting_is_taken(tmp_path):
     text = (
         'data = "/var/lib/doorpad"\nlisten = "[::1]:0"\n'
-        'errors_vocabulary = "2026"\naudit_kept_days = 30\n[timing]\npoll_s = 1.5\n'
+        'errors_vocabulary = "2026"\naudit_kept_days = 30\nevents_kept_days = 90\n[timing]\npoll_s = 1.5\n'
         + KEYPAD.format(serial="0" * 16)
         + 'baud = 9600\nmax_baud = 57600\ncontrol = "bench"\nweak_years = true\n'
         + KEYPAD.format(serial="1" * 16)
@@ -37,7 +37,7 @@ def test_every_setting_is_taken(tmp_path):
     assert (loaded.data, loaded.host, loaded.port) == (Path("/var/lib/doorpad"), "[::1]", 0)
     assert loaded.timing.poll_s == 1.5
     assert loaded.errors_vocabulary == "2026"
-    assert loaded.audit_kept_days == 30
+    assert (loaded.audit_kept_days, loaded.events_kept_days) == (30, 90)
     assert [(keypad.baud, keypad.max_baud, keypad.control) for keypad in loaded.keypads] == [
         (9600, 57_600, "bench"),
         (115_200, None, None),
@@ -60,6 +60,7 @@ MISTAKES = {
     "unknown setting of a keypad": (GOOD + "bawd = 1\n", ["bawd", "keypad"]),
     "unknown timing": ('data = "x"\n[timing]\npole_s = 1.0', ["pole_s"]),
     "audit log of no day": (GOOD.replace("\n", "\naudit_kept_days = 0\n", 1), ["audit_kept_days", ">= 1"]),
+    "events of no day": (GOOD.replace("\n", "\nevents_kept_days = 0\n", 1), ["events_kept_days", ">= 1"]),
     "timing of zero": ('data = "x"\n[timing]\npoll_s = 0', ["poll_s", "> 0"]),
     "unknown vocabulary": ('data = "x"\nerrors_vocabulary = "1999"', ["errors_vocabulary", "1999"]),
     "negative timing": ('data = "x"\n[timing]\nport_s = -1.0', ["port_s", "> 0"]),

@@ -7,28 +7,24 @@ one whose outcome nobody knows has one too.
 It tells the names of the fields that changed and never their values: there are PINs and secrets among them.
 """
 
-import asyncio
 import contextlib
-import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import AbstractAsyncContextManager, closing
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import closing
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import FromClause, bindparam, delete, event, inspect, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import FromClause, bindparam, delete, event, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from doorpad import os_user
 from doorpad.errors import DoorpadError
+from doorpad.store.retention import Writing
 from doorpad.store.schema import AccessCode, ActionAttempt, AuditEntry, Base, Device, Hub, Webhook
 from doorpad.store.statements import NewRow, Statement
-
-log = logging.getLogger(__name__)
 
 Did = Literal["created", "changed", "deleted"]
 
@@ -43,12 +39,6 @@ _ID_OF: dict[FromClause, tuple[str, str]] = {
 _ACTOR = "actor"  # where a session keeps who asked for its changes
 _ENTRY = NewRow(AuditEntry, gives=AuditEntry.seq)
 _TAKE_BACK = Statement(delete(AuditEntry).where(AuditEntry.seq == bindparam("seq")))
-_FORGOTTEN_AT_ONCE = 1_000
-_DAY_MS = 86_400_000
-_OLDEST = select(AuditEntry.seq).order_by(AuditEntry.seq).limit(_FORGOTTEN_AT_ONCE)
-_FORGET = Statement(
-    delete(AuditEntry).where(AuditEntry.seq.in_(_OLDEST), AuditEntry.at_ms < bindparam("before_ms"))
-)
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
@@ -67,12 +57,6 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
 def of_user(command: str, at_ms: int, user: str | None = None) -> Actor:
     """A user of the hub's system, by default the one who runs this process, in a command such as "doorpad run"."""
     return Actor("", f"user {user or os_user.name()}", "", command, at_ms)
-
-
-class Writing(Protocol):
-    """The database, as far as the log needs it."""
-
-    def write(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
 
 class NoAuditLog(DoorpadError):
@@ -138,30 +122,6 @@ async def audited(
         async with database.write() as session:
             _TAKE_BACK.run(session, {"seq": seq})
         raise
-
-
-async def forget_before(database: Writing, before_ms: int) -> int:
-    """Delete entries that are older; return how many. A part at a time, so that nobody waits long for its turn.
-
-    The oldest have the smallest numbers: a clock that was wrong for a while only keeps some for longer.
-    """
-    deleted = 0
-    while True:
-        async with database.write() as session:
-            part = _FORGET.run(session, {"before_ms": before_ms}).rowcount
-        if not part:
-            return deleted
-        deleted += part
-
-
-async def forget_old(database: Writing, kept_days: int, now_ms: Callable[[], int]) -> None:
-    """Keep the log as short as it shall be, for ever: now, and each day."""
-    while True:
-        try:
-            await forget_before(database, now_ms() - kept_days * _DAY_MS)
-        except (DoorpadError, SQLAlchemyError):
-            log.exception("old entries of the audit log are still there; trying again in a day")
-        await asyncio.sleep(_DAY_MS / 1_000)
 
 
 def read_entries(path: Path) -> Iterator[dict[str, Any]]:

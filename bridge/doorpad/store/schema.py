@@ -318,7 +318,7 @@ class Delivery(Base):
 
     webhook_id: Mapped[str] = mapped_column(_UUID, ForeignKey("webhooks.webhook_id"), primary_key=True)
     seq: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False
+        BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False, index=True
     )
     device_id: Mapped[str | None] = mapped_column(_UUID)  # of the event: within a device the order is kept
     attempts: Mapped[int]
