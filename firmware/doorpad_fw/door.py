@@ -139,7 +139,8 @@ class Door:
     def _exit(self, now_ms):
         is_first = not self.outputs.is_unlocked
         self.unlock(now_ms)
-        if is_first or ticks_diff(now_ms, self._exit_ms) >= _EXIT_AGAIN_MS:
+        # Less than nothing: it was more than 6.2 days ago.
+        if is_first or not 0 <= ticks_diff(now_ms, self._exit_ms) < _EXIT_AGAIN_MS:
             self._exit_ms = now_ms
             self.note(messages.EV_EXIT)
 

@@ -14,6 +14,7 @@ from time import ticks_diff, ticks_ms
 from doorpad_fw import health, seldom
 
 _READ_BYTES = const(256)
+_LONG_MS = const(3_600_000)
 _COUNT_MASK = const(0x3FFF_FFFF)  # counts of bytes stay small integers on the ESP32
 
 
@@ -119,6 +120,8 @@ class Link:
             now_ms = ticks_ms()
             self._bytes_in = self._bytes_in + size & _COUNT_MASK
             elapsed_ms, last_ms = ticks_diff(now_ms, last_ms), now_ms
+            if elapsed_ms < 0:
+                elapsed_ms = _LONG_MS  # more than 6.2 days, which ticks take for less than nothing
             try:
                 await self._take(bytes(buffer[:size]), elapsed_ms)
             except MemoryError as error:

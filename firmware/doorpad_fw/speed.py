@@ -41,10 +41,12 @@ class Trust:
             if counted[2] == before[2]:
                 return ticks_diff(now_ms, self._since_ms) >= TRIAL_MS
             self._is_proven = True
+        if self._is_doubtful and ticks_diff(now_ms, self._last_ms) > _PAUSE_MS:
+            self._is_doubtful = False  # at the look that finds it so: days later ticks could not tell
         if counted[1] != before[1]:
             self._is_doubtful = False
         elif counted[0] != before[0]:
-            if not self._is_doubtful or ticks_diff(now_ms, self._last_ms) > _PAUSE_MS:
+            if not self._is_doubtful:
                 self._is_doubtful = True
                 self._since_ms = now_ms
             self._last_ms = now_ms

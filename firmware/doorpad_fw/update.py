@@ -57,7 +57,8 @@ class Update:
 
         A task of its own would stay in the loop's queue, and all of this on the heap, long after it was cancelled.
         """
-        if ticks_diff(ticks_ms(), self._asked_ms) >= _IDLE_MS:
+        # Less than nothing: it was more than 6.2 days ago.
+        if not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < _IDLE_MS:
             self.close()
             self._forget()
 

@@ -10,7 +10,7 @@ import asyncio.event
 
 import time
 
-PERIOD_MS = 1 << 30
+PERIOD_MS = 1 << 30  # of ticks_us, too: 17.9 minutes
 # asyncio's queue, in C, stamps what is ready with real ticks: virtual ones far ahead of them keep that "now".
 _ahead_ms = time.ticks_ms() + (1 << 40)
 _now_ms = 0  # virtual, does not wrap
@@ -21,6 +21,11 @@ waits = 0  # how often everything slept until something was due
 def ticks_ms():
     """What the firmware reads."""
     return (_now_ms + _offset_ms) % PERIOD_MS
+
+
+def ticks_us():
+    """What the firmware reads; these wrap at the same number."""
+    return _now_ms * 1000 % PERIOD_MS
 
 
 def ticks_add(ticks, delta):
@@ -90,6 +95,7 @@ def call(function, rest_ms=0):
 core.ticks = lambda: _ahead_ms + _now_ms
 asyncio.ThreadSafeFlag = _Flag
 time.ticks_ms = ticks_ms
+time.ticks_us = ticks_us
 time.ticks_add = ticks_add
 time.ticks_diff = ticks_diff
 time.sleep_us = lambda us: None

@@ -3,7 +3,7 @@
 import esp32_time
 
 import board
-from doorpad_fw import health, pins
+from doorpad_fw import health, inputs, pins
 from doorpad_link import messages
 
 from cases import cases, equal
@@ -157,6 +157,22 @@ def test_uptime_counts_across_the_wrap_of_ticks():
             esp32_time.advance(86_400_000)  # a day
             keypad.door.tick()
         equal(keypad.door.uptime_ms(), 20 * 86_400_000)
+
+    _with_loop(play)
+
+
+@cases(0, 1, 7, 12, 13)
+def test_button_during_a_pulse_is_journaled_however_long_ago_it_was_before(days):
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        for _ in range(days):
+            esp32_time.advance(86_400_000)
+            keypad.door.tick()
+        esp32_time.advance(1000)
+        keypad.enter("4711#")
+        keypad.door.input(inputs.EXIT, True)
+        equal(keypad.kinds()[-1], (messages.EV_EXIT, 0))
 
     _with_loop(play)
 

@@ -1,5 +1,7 @@
 """The speed of the line: proven in half a second, and given up where only bytes come and no frame is among them."""
 
+import esp32_time  # isort: skip - before anything takes hold of the time
+
 from doorpad_fw.speed import Trust
 from time import ticks_add
 
@@ -62,3 +64,14 @@ def test_few_bytes_of_noise_in_a_long_silence_end_nothing():
     # The first half of a frame, long after: what was before is none of it.
     equal(trust.ends(ticks_add(START_MS, 9000), (170, 4, 3)), False)
     equal(trust.ends(ticks_add(START_MS, 9100), (190, 5, 4)), False)
+
+
+def test_bytes_without_a_frame_end_a_speed_as_soon_after_a_week_of_silence():
+    trust = raised()
+    equal(trust.ends(ticks_add(START_MS, 200), (151, 4, 3)), False)  # noise, before the hub went
+    week_ms = 7 * 86_400_000
+    for ms in range(300, 8_000, 100):  # it looks all the time, and ticks alone cannot tell of a week
+        equal(trust.ends(ticks_add(START_MS, ms), (151, 4, 3)), False)
+    back_ms = (START_MS + week_ms) % esp32_time.PERIOD_MS
+    told = [trust.ends(ticks_add(back_ms, 100 * n), (200 + 7 * n, 4, 3)) for n in range(10)]
+    equal(told, [False] * 7 + [True] * 3)

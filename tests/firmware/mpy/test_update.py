@@ -382,6 +382,14 @@ def test_update_that_nobody_goes_on_with_is_forgotten():
     equal(keypad.forgotten, 1)
 
 
+def test_update_that_nobody_goes_on_with_is_forgotten_after_days_without_a_hub():
+    keypad = _Keypad()
+    application.begin(keypad.update, PACKED)
+    esp32_time.advance(7 * 86_400_000)  # ticks_diff() gives less than zero
+    keypad.update.expire()
+    equal(keypad.forgotten, 1)
+
+
 # trial.py
 
 
