@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from api_world import NOW_S, World, check_refused
+from api_world import NOW_MS, NOW_S, World, check_refused
 from doorpad.api import waiting
 from doorpad.events.log import record
 from doorpad.store.identity import effect_event_id
@@ -73,6 +73,21 @@ async def test_creation_with_a_key_of_the_clients_own_is_repeatable(
     await http.delete(f"/access_codes/delete?access_code_id={first['access_code']['access_code_id']}")
     response = await http.post("/access_codes/create", json=asked)
     assert response.status_code == 409, "the keypad may still have the first"
+
+
+@pytest.mark.parametrize(
+    "over", [{"ends_at_s": NOW_S - 100}, {"used_at_ms": NOW_MS - 1, "uses_left": 0}], ids=repr
+)
+async def test_group_whose_codes_are_over_has_no_pin(
+    world: World, seam: AsyncSeam, device_id: str, over: dict[str, int]
+) -> None:
+    """The guest before knows it; who comes next under the same key is another one."""
+    window = {"starts_at_s": NOW_S - 200, "ends_at_s": NOW_S + 100}
+    await world.add_code(device_id, UNKNOWN, code="482913", common_code_key="room 12", **(window | over))
+    chosen = await seam.access_codes.create(device_id=device_id, common_code_key="room 12", code="59102")
+    other = await world.add_device("00112233445566bb")
+    joined = await seam.access_codes.create(device_id=other, common_code_key="room 12")
+    assert (chosen.code, joined.code) == ("59102", "59102")
 
 
 async def test_named_code_of_several_doors_has_no_key(seam: AsyncSeam, doors: list[str]) -> None:

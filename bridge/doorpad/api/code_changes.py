@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.api.attempts import (
@@ -96,7 +96,7 @@ async def _create(service: Service, params: CreateParams) -> Reply:
             device = seen_device_or_404(session, params.device_id)
             refuse_removed(device, "device_id")
             params.refuse_offline(device)
-            pin = await _group_pin(session, params.common_code_key, params.code)
+            pin = await _group_pin(session, params.common_code_key, params.code, now_ms // 1_000)
             before = _made_before(session, params, window)
             if before is not None:
                 attempt = await _attempt_about(session, before, "CREATE_ACCESS_CODE")
@@ -173,14 +173,25 @@ async def _attempt_about(
     return attempt
 
 
-async def _group_pin(session: AsyncSession, common_code_key: str | None, asked: str | None) -> str | None:
-    """The PIN of the group, else the one asked for. Raises ApiError 400 if the two differ."""
+async def _group_pin(
+    session: AsyncSession, common_code_key: str | None, asked: str | None, now_s: int
+) -> str | None:
+    """The PIN of the group, else the one asked for. Raises ApiError 400 if the two differ.
+
+    Who had a code that is over still knows its PIN: it is nobody's any more.
+    """
     if common_code_key is None:
         return asked
     known = await session.scalar(
-        select(AccessCode.code).where(
-            AccessCode.common_code_key == common_code_key, AccessCode.state == "active"
+        select(AccessCode.code)
+        .where(
+            AccessCode.common_code_key == common_code_key,
+            AccessCode.state == "active",
+            AccessCode.used_at_ms.is_(None),
+            or_(AccessCode.ends_at_s.is_(None), AccessCode.ends_at_s > now_s),
         )
+        .order_by(AccessCode.created_at_ms, AccessCode.access_code_id)
+        .limit(1)
     )
     if known is not None and asked not in (None, known):
         raise invalid_field("code", "is not the one that the other codes of this common_code_key have")
