@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_world import NOW_MS, World
+from api_world import HUB, NOW_MS, World
 from doorpad.api import app
 from doorpad.api.failures import Failures
 from doorpad.api.keys import (
@@ -148,6 +148,11 @@ async def test_read_only_key_sees_no_pin_and_no_secret(
         for secret in (SECRET_PIN, "71934826", webhook.json()["webhook"]["secret"]):
             assert secret not in shown.text, path
         assert (await http.get(path, params=query)).text == full.text
+    await world.keypad_shows(device_id, 3, maker=HUB, code=SECRET_PIN, access_code_id=id_)
+    asked = {"since": "2000-01-01T00:00:00Z", "event_type": "access_code.set_on_device"}
+    (event,) = (await reader.get("/events/list", params=asked)).json()["events"]
+    assert event["code"] == ""  # not null: strict clients need a text
+    await world.change(id_, code=OTHER_PIN)
     one = await reader.get("/access_codes/get", params={"access_code_id": id_})
     assert one.json()["access_code"]["code"] is None
     assert one.json()["access_code"]["status"] == "setting"

@@ -103,7 +103,7 @@ def _from_query(fields: dict[str, _Field], query: bytes) -> dict[str, Any]:
         if field is None:
             if strict:
                 # The name is not repeated: it may be a value that slipped out of its place.
-                known = ", ".join(sorted(fields))
+                known = ", ".join(sorted(fields)) or "none"
                 raise invalid_request(
                     f"the query has a parameter that this path does not know; it knows {known}"
                 )

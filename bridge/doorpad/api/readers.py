@@ -32,7 +32,10 @@ def _hide(value: Any) -> Any:
     if isinstance(value, list):
         return [_hide(it) for it in value]
     if isinstance(value, dict):
+        # An event has an empty `code`, for clients that need a text there; nothing is in it to hide.
         return {
-            name: None if name in _HIDDEN else _hide(it) for name, it in value.items() if name != "secret"
+            name: None if name in _HIDDEN and it != "" else _hide(it)
+            for name, it in value.items()
+            if name != "secret"
         }
     return value
