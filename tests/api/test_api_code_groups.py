@@ -1,12 +1,18 @@
 """One code for several doors, generated codes, and what a device allows, through the official SDK."""
 
 import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 from api_world import NOW_MS, NOW_S, World, check_refused
 from doorpad.api import waiting
+from doorpad.api.keys import ApiKeys, add_key, generate_key
 from doorpad.events.log import record
+from doorpad.store.database import Database
 from doorpad.store.identity import effect_event_id
 from doorpad.store.pins import is_weak
 from doorpad.store.schema import Event
@@ -146,6 +152,65 @@ async def test_put_that_is_sent_again_makes_the_codes_once(
     world.now_ms += 60_000
     later = (await http.put("/access_codes/create_multiple", json=asked)).json()
     assert later["access_codes"][0]["access_code_id"] != first["access_codes"][0]["access_code_id"]
+
+
+@contextlib.asynccontextmanager
+async def started(folder: Path, key: str) -> AsyncIterator[tuple[World, httpx.AsyncClient]]:
+    """A hub on a data folder, and a client of its API, for as long as the block lasts."""
+    database = await Database.open(folder)
+    world = World(database, key, ApiKeys(folder))
+    await world.server.start()
+    headers = {"authorization": f"Bearer {key}"}
+    try:
+        async with httpx.AsyncClient(base_url=world.server.url, headers=headers) as client:
+            yield world, client
+    finally:
+        await world.server.stop()
+        await database.close()
+
+
+async def test_put_and_delete_that_are_sent_again_to_a_hub_that_was_started_anew_take_effect_once(
+    migrated: Path, tmp_path: Path
+) -> None:
+    """Goal: an SDK whose answer was lost with the hub itself does not make a guest two codes for each door."""
+    folder = tmp_path / "restarted"
+    shutil.copytree(migrated, folder)
+    keys = [generate_key(), generate_key()]
+    for key in keys:
+        add_key(folder, key, key[-4:])
+    async with started(folder, keys[0]) as (world, http):
+        asked = {"device_ids": [await world.add_device(f"00112233445566{it:02x}") for it in (2, 1)]}
+        first = (await http.put("/access_codes/create_multiple", json=asked)).json()
+        webhook = (await http.post("/webhooks/create", json={"url": "https://example.org/"})).json()
+        ended = {"webhook_id": webhook["webhook"]["webhook_id"]}
+        assert (await http.delete("/webhooks/delete", params=ended)).status_code == 200
+        retired = {"device_id": await world.add_device("00112233445566ff")}
+        world.wakes.retired.add(retired["device_id"])
+        assert (await http.delete("/devices/delete", params=retired)).status_code == 200
+    async with started(folder, keys[0]) as (world, http):
+        world.now_ms += 59_000
+        world.wakes.retired.add(retired["device_id"])
+        assert (await http.put("/access_codes/create_multiple", json=asked)).json() == first
+        for path, named in (("/webhooks/delete", ended), ("/devices/delete", retired)):
+            assert (await http.delete(path, params=named)).json() == {"ok": True}
+        for method, words in (("POST", asked), ("PUT", asked | {"name": "Ann"})):  # these say something else
+            other = await http.request(method, "/access_codes/create_multiple", json=words)
+            assert {it["access_code_id"] for it in other.json()["access_codes"]}.isdisjoint(
+                it["access_code_id"] for it in first["access_codes"]
+            )
+        events = await http.get("/events/list", params={"since": "2000-01-01T00:00:00Z"})
+        told = [it["event_type"] for it in events.json()["events"]]
+        assert (told.count("access_code.created"), told.count("device.deleted")) == (6, 1)
+    async with started(folder, keys[1]) as (world, http):  # another client, who says the same
+        world.now_ms += 59_000
+        other = (await http.put("/access_codes/create_multiple", json=asked)).json()
+        assert other["access_codes"][0]["access_code_id"] != first["access_codes"][0]["access_code_id"]
+        check_refused(await http.delete("/webhooks/delete", params=ended), 404, "webhook_not_found")
+    async with started(folder, keys[0]) as (world, http):
+        world.now_ms += 61_000
+        later = (await http.put("/access_codes/create_multiple", json=asked)).json()
+        assert later["access_codes"][0]["access_code_id"] != first["access_codes"][0]["access_code_id"]
+        check_refused(await http.delete("/webhooks/delete", params=ended), 404, "webhook_not_found")
 
 
 async def test_put_whose_codes_are_gone_makes_new_ones(seam: AsyncSeam, doors: list[str]) -> None:

@@ -22,6 +22,7 @@ from doorpad.api import (
     installation,
     locks,
     not_possible,
+    repeats,
     simulate,
     unmanaged,
     webhooks,
@@ -34,7 +35,6 @@ from doorpad.api.paging import Pagination
 from doorpad.api.params import decode
 from doorpad.api.prevented import note_prevented
 from doorpad.api.readers import check_question, without_secrets
-from doorpad.api.repeats import Repeats
 from doorpad.api.service import READ, AnyOperation, Bench, Changes, Service
 from doorpad.api.vocabulary import Vocabulary, in_vocabulary
 from doorpad.events.log import EventFeed
@@ -91,12 +91,11 @@ def create_app(
         now_ms=now_ms,
         private_webhooks=private_webhooks,
     )
-    repeats = Repeats(now_ms)
     kept = KeptReplies(database)
     routes = {
         operation.path: Route(
             operation.verbs,
-            _answer(operation, service, repeats, kept, errors_vocabulary),
+            _answer(operation, service, kept, errors_vocabulary),
             changes=operation.verbs != READ,
         )
         for operation in OPERATIONS
@@ -105,7 +104,7 @@ def create_app(
 
 
 def _answer(
-    operation: AnyOperation, service: Service, repeats: Repeats, kept: KeptReplies, vocabulary: Vocabulary
+    operation: AnyOperation, service: Service, kept: KeptReplies, vocabulary: Vocabulary
 ) -> Callable[[Asked], Awaitable[bytes]]:
     async def run(asked: Asked) -> dict[str, Any]:
         params = decode(operation.params, asked.query, asked.body)
@@ -122,13 +121,10 @@ def _answer(
             reply["pagination"] = pagination.with_url(asked.base_url + operation.path, params)
         return reply
 
-    async def holds(reply: Mapping[str, Any]) -> bool:
-        return operation.holds is None or await operation.holds(service, reply)
-
     async def answer(asked: Asked) -> bytes:
-        if asked.verb in operation.once:
-            said = b"\0".join((operation.path.encode(), asked.query, asked.body))
-            return msgspec.json.encode(await repeats.once(said, lambda: run(asked), holds))
+        if operation.once:
+            path = operation.path.encode()
+            repeats.begin(path, asked.query, asked.body, repeatable=asked.verb in operation.once)
         return _body(asked, await run(asked))
 
     async def answer_from_kept(asked: Asked) -> bytes:

@@ -1,6 +1,6 @@
 """/access_codes create_multiple and update_multiple: one code for several doors."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api import repeats
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.code_options import CodeOptions
 from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_removed
@@ -57,11 +58,16 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
     if len(set(params.device_ids)) < len(params.device_ids):
         raise invalid_field("device_ids", "must not name a device twice")
     now_ms = service.now_ms()
-    window = asked_window(params.starts_at, params.ends_at, now_ms)
     # A code that was named is the caller's own to keep track of.
     key = f"auto_set_by_create_multiple_{uuid4()}" if params.code is None else None
     hub = await service.database.hub()
     async with service.database.write() as session:
+        before = _made_before(session, now_ms)
+        if before is not None:
+            return {
+                "access_codes": [access_code_object(hub, it, now_ms) for it in code_rows(session, before)]
+            }
+        window = asked_window(params.starts_at, params.ends_at, now_ms)
         devices = [await device_or_404(session, it) for it in params.device_ids]
         for device in devices:
             refuse_removed(device, "device_ids")
@@ -81,18 +87,22 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
             )
             for device in devices
         ]
+        repeats.note(session, now_ms, [it.access_code_id for it in codes])
         reply = {"access_codes": [access_code_object(hub, it, now_ms) for it in code_rows(session, codes)]}
     for device in devices:
         service.changes.wake(device.device_id)
     return reply
 
 
-async def _all_there(service: Service, reply: Reply) -> bool:
-    """Whether the codes of an earlier answer are all still wanted on their doors."""
-    made = {it.access_code_id for it in cast(list[AccessCodeObject], reply["access_codes"])}
-    async with service.database.read() as session:
-        codes = seen(session, AccessCode, select(AccessCode).where(AccessCode.access_code_id.in_(made)))
-    return len([it for it in codes if it.managed and it.state == "active"]) == len(made)
+def _made_before(session: AsyncSession, now_ms: int) -> list[AccessCode] | None:
+    """What this same request made a moment ago, if all of it is still wanted on its doors."""
+    ids = repeats.done_before(session, now_ms)
+    if ids is None:
+        return None
+    codes = seen(session, AccessCode, select(AccessCode).where(AccessCode.access_code_id.in_(ids)))
+    if len([it for it in codes if it.managed and it.state == "active"]) < len(ids):
+        return None
+    return sorted(codes, key=lambda it: ids.index(it.access_code_id))
 
 
 async def _pins(
@@ -160,7 +170,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "Make one code for several doors: all of them, or none.",
         {"access_codes": list[AccessCodeObject]},
         once=("PUT",),
-        holds=_all_there,
     ),
     Operation(
         "/access_codes/update_multiple",

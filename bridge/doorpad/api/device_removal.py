@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import delete, select
 
+from doorpad.api import repeats
 from doorpad.api.errors import ApiError, not_found
 from doorpad.api.service import REMOVE, AnyOperation, Operation, Reply, Service
 from doorpad.events.log import record
@@ -29,12 +30,15 @@ async def _delete(service: Service, params: DeleteParams) -> Reply:
     async with service.database.write() as session:
         device = await session.get(Device, device_id)
         if device is None:
-            raise not_found("device", device_id)
+            if repeats.done_before(session, now_ms) is None:
+                raise not_found("device", device_id)
+            return {}
         codes = select(AccessCode.access_code_id).where(AccessCode.device_id == device_id)
         await session.execute(delete(CodeError).where(CodeError.access_code_id.in_(codes)))
         await session.execute(delete(AccessCode).where(AccessCode.device_id == device_id))
         await session.execute(delete(Slot).where(Slot.device_id == device_id))
         await session.delete(device)
+        repeats.note(session, now_ms)
         await record(
             session,
             event_id=str(uuid4()),

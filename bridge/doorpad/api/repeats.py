@@ -1,53 +1,64 @@
-"""Requests that are sent again: the SDKs send a PUT up to three times when its answer is lost.
+"""Requests that are sent again: the SDKs send a PUT or DELETE up to three times when its answer is lost.
 
-The first one's answer is given again for a minute, as long as it holds: the same request is a new one when what the
-first made is gone. Where the first is still under way, the second waits for it.
+What such a request has done is noted in the very transaction that does it. The same request by the same key within
+a minute finds that, and does nothing: also where the hub was started anew in between, and where both come at a time.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+import hashlib
+from collections.abc import Sequence
+from contextvars import ContextVar
+
+from sqlalchemy import bindparam, delete, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from doorpad.store.audit import acting
+from doorpad.store.schema import RepeatableRequest
+from doorpad.store.statements import NewRow, Query, Statement
 
 _KEPT_MS = 60_000
-_KEPT_MAX = 1_000
 
-Answer = dict[str, Any]
+_NOTE = NewRow(RepeatableRequest)
+_NOTED = Query(
+    RepeatableRequest,
+    RepeatableRequest.request == bindparam("request"),
+    RepeatableRequest.at_ms.between(bindparam("since_ms"), bindparam("until_ms")),
+)
+# Also what a clock that was ahead has left.
+_FORGET = Statement(
+    delete(RepeatableRequest).where(
+        or_(
+            RepeatableRequest.request == bindparam("request"),
+            ~RepeatableRequest.at_ms.between(bindparam("since_ms"), bindparam("until_ms")),
+        )
+    )
+)
 
-
-class Repeats:
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
-        self._kept: dict[bytes, tuple[int, asyncio.Task[Answer]]] = {}  # oldest first
-
-    async def once(
-        self,
-        request: bytes,
-        answer: Callable[[], Awaitable[Answer]],
-        holds: Callable[[Answer], Awaitable[bool]],
-    ) -> Answer:
-        """The answer to this request, made now or, if it still holds, within the last minute. No refusal is kept."""
-        self._forget_old()
-        kept = self._kept.get(request)
-        holding = kept is None or not kept[1].done() or await holds(kept[1].result())
-        if not holding and self._kept.get(request) is kept:  # another repetition may have been faster
-            del self._kept[request]
-        if request not in self._kept:
-            task = asyncio.ensure_future(_task(answer))
-            self._kept[request] = (self._now_ms(), task)
-        task = self._kept[request][1]
-        try:
-            return await asyncio.shield(task)  # the first client may hang up while the second waits
-        except Exception:
-            self._kept.pop(request, None)
-            raise
-
-    def _forget_old(self) -> None:
-        now_ms = self._now_ms()
-        for request in list(self._kept):
-            if now_ms - self._kept[request][0] < _KEPT_MS and len(self._kept) < _KEPT_MAX:
-                break
-            del self._kept[request]
+# Names the request that is being served, if it is of those that are sent again.
+_present: ContextVar[str | None] = ContextVar("present", default=None)
 
 
-async def _task(answer: Callable[[], Awaitable[Answer]]) -> Answer:
-    return await answer()
+def begin(*said: bytes, repeatable: bool) -> None:
+    """A request is served from now on in this context: `said`, by the key that is acting."""
+    actor = acting.get()
+    whole = b"\0".join((b"" if actor is None else actor.key_id.encode(), *said))
+    _present.set(hashlib.sha256(whole).hexdigest() if repeatable else None)
+
+
+def done_before(session: AsyncSession, now_ms: int) -> list[str] | None:
+    """The ids of what this request has made within the last minute; None if it is a new one."""
+    if _present.get() is None:
+        return None
+    noted = _NOTED.first(session, **_lately(now_ms))
+    return None if noted is None else noted.made
+
+
+def note(session: AsyncSession, now_ms: int, made: Sequence[str] = ()) -> None:
+    """Remember, with the session's work or not at all, that this request was done and made what has these ids."""
+    if _present.get() is not None:
+        _FORGET.run(session, _lately(now_ms))
+        _NOTE.add(session, {"request": _present.get(), "at_ms": now_ms, "made": list(made)})
+
+
+def _lately(now_ms: int) -> dict[str, object]:
+    """The clock may have been put back a little since."""
+    return {"request": _present.get(), "since_ms": now_ms - _KEPT_MS + 1, "until_ms": now_ms + _KEPT_MS}

@@ -81,10 +81,9 @@ class Operation(Generic[P]):
     run: Callable[[Service, P], Awaitable[Reply]]
     summary: str
     replies: Mapping[str, Any]
-    # Verbs whose repetition within a minute is answered as the first, as long as `holds` says that what the first
-    # did still stands. Not for what sets a value: the same value, set again, may have been another meanwhile.
+    # Verbs whose repetition within a minute does nothing more: its function notes what it did, and asks whether that
+    # is done (repeats.py). Not for what sets a value: the same value, set again, may have been another meanwhile.
     once: tuple[Verb, ...] = ()
-    holds: Callable[[Service, Reply], Awaitable[bool]] | None = None
     # Of a reply made at a time, the time at which the clock alone will change it. None: it is made each time.
     lasts_until_ms: Callable[[Reply, int], int] | None = None
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, func, select
 
+from doorpad.api import repeats
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.service import CREATE, READ, REMOVE, AnyOperation, Operation, Reply, Service, Verb
@@ -136,9 +137,12 @@ async def _delete(service: Service, params: OneParams) -> Reply:
     async with service.database.write() as session:
         webhook = await session.get(Webhook, str(params.webhook_id))
         if webhook is None:
-            raise not_found("webhook", params.webhook_id)
+            if repeats.done_before(session, service.now_ms()) is None:
+                raise not_found("webhook", params.webhook_id)
+            return {}
         await session.execute(delete(Delivery).where(Delivery.webhook_id == webhook.webhook_id))
         await session.delete(webhook)
+        repeats.note(session, service.now_ms())
     return {}
 
 

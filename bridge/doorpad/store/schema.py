@@ -325,6 +325,16 @@ class Delivery(Base):
     next_at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class RepeatableRequest(Base):
+    """What a request of the last minute has done that its client sends again when the answer is lost."""
+
+    __tablename__ = "repeatable_requests"
+
+    request: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of it and of its key, hex
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    made: Mapped[list[str]] = mapped_column(JSON)  # the ids of what it made
+
+
 class AuditEntry(Base):
     """One change that somebody made: of what, and which fields. Append-only, as the event log."""
 
