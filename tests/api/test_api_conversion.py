@@ -7,6 +7,7 @@ import pytest
 from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
 from doorpad.store.profile_names import ProfileName
 from doorpad.store.schema import Event
+from doorpad.sync.plan import Adopt
 from doorpad_link.messages import COUNTED, DURESS, ENABLED, FROM_KEYPAD, MANAGED, SPENT
 from seam import AsyncSeam, SeamHttpApiError
 from sqlalchemy import select
@@ -58,11 +59,10 @@ async def outcome(http: httpx.AsyncClient, attempt_id: str) -> tuple[str, str | 
     "now",
     [
         {"code": "4711", **WINDOW, "flags": ENABLED},
-        {"code": "4711", "flags": 0},
         {"code": "4711", "flags": ENABLED | COUNTED},
         {"code": "4711", "flags": ENABLED | DURESS},
     ],
-    ids=["other window", "disabled", "for one time", "for duress"],
+    ids=["other window", "for one time", "for duress"],
 )
 async def test_code_that_is_changed_meanwhile_stays_as_it_was_changed(
     world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str, code_id: str, now: dict[str, Any]
@@ -89,6 +89,41 @@ async def test_code_that_is_changed_meanwhile_stays_as_it_was_changed(
     await world.keypad_shows(device_id, 3, maker=HUB, access_code_id=code_id, **adopted)
     assert await outcome(http, attempt_id) == ("success", None)
     assert await told(world, code_id) == [FAILED, CONVERTED]
+    assert (await seam.access_codes.get(access_code_id=code_id)).errors == []
+
+
+@pytest.mark.parametrize("disabled_first", [True, False], ids=["before", "meanwhile"])
+async def test_code_that_somebody_has_disabled_is_not_taken_over_until_it_is_enabled(
+    world: World,
+    seam: AsyncSeam,
+    http: httpx.AsyncClient,
+    device_id: str,
+    code_id: str,
+    disabled_first: bool,
+) -> None:
+    """Goal: nobody is let in again by the way, also by `force`, which is for codes of other hubs."""
+    if not disabled_first:
+        attempt_id = await convert(http)
+    await world.keypad_shows(device_id, 3, maker=OTHER_HOST, code="4711", flags=0)
+    if not disabled_first:
+        assert await outcome(http, attempt_id) == ("error", MODIFIED)
+    shown = (await http.get("/access_codes/unmanaged/get", params={"access_code_id": code_id})).json()
+    assert shown["access_code"]["doorpad"]["enabled"] is False
+    for force in (False, True):
+        world.now_ms += 1_000
+        attempt_id = await convert(http, force=force)
+        await world.pass_time(device_id, world.now_ms)
+        assert await outcome(http, attempt_id) == ("error", NOT_SET)
+        (error,) = (await seam.access_codes.unmanaged.get(access_code_id=code_id)).errors
+        assert error.error_code == NOT_SET and "It is disabled on the keypad" in error.message
+        assert (await world.planned(device_id)).actions == []
+    assert await told(world, code_id) == [FAILED] * (2 if disabled_first else 3)
+    await world.keypad_shows(device_id, 3, maker=OTHER_HOST, code="4711", flags=ENABLED)
+    attempt_id = await convert(http)
+    await world.pass_time(device_id, world.now_ms)
+    assert [type(it) for it in (await world.planned(device_id)).actions] == [Adopt]
+    await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=code_id, flags=OURS)
+    assert await outcome(http, attempt_id) == ("success", None)
     assert (await seam.access_codes.get(access_code_id=code_id)).errors == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from api_world import HUB, KEYPAD, NOW_MS, NOW_S, OTHER_HOST, World
 from doorpad.store.schema import Event
 from doorpad.sync import external
+from doorpad.sync.plan import Clear, Write
 from doorpad_link import messages
 from seam import AsyncSeam, SeamHttpApiError
 from sqlalchemy import select
@@ -321,6 +322,32 @@ async def test_code_that_another_host_rewrote_is_followed_if_that_is_allowed(
         await world.keypad_shows(device_id, 3, maker=HUB, code="4711", access_code_id=ID)
         assert (await told(world, ID))[1:] == ["access_code.set_on_device"]
         assert await conditions(seam, ID) == ([MODIFIED], [])
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_code_that_another_hub_disabled_opens_again_only_where_that_was_not_allowed(
+    world: World, seam: AsyncSeam, device_id: str, allowed: bool
+) -> None:
+    """Goal: whoever may change the code may shut it, and the hub does not open it again behind his back."""
+    await on_keypad(world, device_id, external_modification_allowed=allowed)
+    await world.keypad_shows(
+        device_id, 3, maker=OTHER_HOST, code="4711", access_code_id=ID, flags=messages.MANAGED
+    )
+    (action,) = (await world.planned(device_id)).actions
+    assert await told(world, ID) == ["access_code.modified_external_to_seam"]
+    if not allowed:
+        assert isinstance(action, Write)
+        assert await conditions(seam, ID) == ([MODIFIED], [])
+        return
+    assert isinstance(action, Clear)
+    assert await conditions(seam, ID) == ([], [MODIFIED])
+    await world.keypad_shows(device_id, 3, maker=HUB)
+    assert (await told(world, ID))[1:] == ["access_code.removed_from_device"]
+    assert (await seam.access_codes.get(access_code_id=ID)).status == "unset"
+    assert (await world.planned(device_id)).actions == []
+    await seam.access_codes.update(access_code_id=ID, code="482913")  # it is wanted again
+    (action,) = (await world.planned(device_id)).actions
+    assert isinstance(action, Write)
 
 
 async def test_code_that_is_taken_off_again_and_again_asks_for_a_person(

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -23,6 +24,15 @@ PIN, OTHER_PIN, THIRD_PIN = "482913", "736450", "591024"
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with running(tmp_path_factory.mktemp("makers"), timing="poll_s = 0.2") as world:
         yield world
+
+
+@dataclass(frozen=True)
+class Disabled(SlotWrite):
+    """As a hub writes a code that it does not want to open for now."""
+
+    @property
+    def flags(self) -> int:
+        return messages.MANAGED
 
 
 def enrol_other(world: World) -> None:
@@ -108,3 +118,38 @@ def test_changes_by_another_hub_are_told_with_the_name_of_its_key(world: World) 
     check_counted(world, made["access_code_id"])
     for secret in (OTHER.psk.hex(), PIN, OTHER_PIN, THIRD_PIN):
         assert secret not in world.said
+
+
+def test_code_that_another_hub_has_disabled_opens_no_door_by_being_taken_over(world: World) -> None:
+    async def write_as_other() -> None:
+        connection, _ = await Connection.open(
+            str(world.keypad.link), 115_200, OTHER, world.keypad.serial, timeout_s=60.0
+        )
+        shut = Disabled(9, 0, THIRD_PIN, None, None, "0f" * 16, secrets.token_bytes(8))
+        (result,) = await operations.put(connection, [shut])
+        assert result.done
+        connection.close()
+
+    assert world.bridge.stop() == 0
+    with world.keypad.bench() as bench:
+        bench.ask(power="off")
+        enrol_other(world)
+        bench.ask(power="on")
+        asyncio.run(write_as_other())
+        world.start_bridge()
+        code_id = world.bridge.event("access_code.unmanaged.created")["access_code_id"]
+        assert world.unmanaged_place(code_id)["enabled"] is False
+        for force in (False, True):
+            mark = world.bridge.mark()
+            world.seam.access_codes.unmanaged.convert_to_managed(access_code_id=code_id, force=force)
+            world.bridge.event("access_code.unmanaged.failed_to_convert_to_managed", code_id, after=mark)
+        world.create(code="864213")  # whatever waited to be written was written with it, or before
+        assert world.unmanaged_place(code_id) == {
+            "slot": 9,
+            "generation": 1,
+            "maker": OTHER_NAME,
+            "enabled": False,
+            "uses_left": None,
+        }
+        assert not bench.opens(THIRD_PIN)
+        assert bench.opens("864213")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+from doorpad_link.messages import ENABLED
 from msgspec import UNSET, UnsetType
 from sqlalchemy import JSON, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -271,12 +272,18 @@ def _type(code: AccessCode) -> CodeType:
 
 
 def _on_keypad(rows: CodeRows) -> dict[str, Any]:
-    """Where the keypad holds the code, who wrote it so, and how often it may still open (null: without end)."""
+    """Where the keypad holds the code, who wrote it so, whether it is enabled (a disabled one never opens), and how
+    often it may still open (null: without end)."""
     uses = {"uses_left": rows.code.uses_left}
     if rows.slot is None:
-        return {"slot": None, "generation": None, "maker": None, **uses}
-    maker = makers.name(rows.device, rows.slot.maker)
-    return {"slot": rows.slot.slot, "generation": rows.slot.version, "maker": maker, **uses}
+        return {"slot": None, "generation": None, "maker": None, "enabled": None, **uses}
+    return {
+        "slot": rows.slot.slot,
+        "generation": rows.slot.version,
+        "maker": makers.name(rows.device, rows.slot.maker),
+        "enabled": bool(rows.slot.flags & ENABLED),
+        **uses,
+    }
 
 
 def _conditions(

@@ -183,7 +183,7 @@ class AccessCode(Base):
     conversion: Mapped[Conversion | None] = mapped_column(String)
     # When its present state was last asked for: made, changed for the keypad, to be removed or converted.
     asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
-    # Another hand took it off the keypad, which it was allowed to: it is not put back unasked.
+    # Another hand took it off the keypad or disabled it there, which it was allowed to: it is not put back unasked.
     taken_off: Mapped[bool] = mapped_column(default=False, server_default=false())
     # How often it may still open; None: as often as one likes. A keypad counts, and the hub follows.
     uses_left: Mapped[int | None]

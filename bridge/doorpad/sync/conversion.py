@@ -50,6 +50,12 @@ _LATE = Reason(
     FAILED_TO_SET,
     "The keypad did not take it over in time. Convert it again once the keypad is connected.",
 )
+# A managed code opens: to take this one over would open a door to somebody whom another hand has shut out.
+_DISABLED = Reason(
+    FAILED_TO_SET,
+    "It is disabled on the keypad, and a code that is taken over opens. Have it enabled where it was disabled; "
+    "or delete it, and create it here.",
+)
 
 
 def _of_another_hub(whose: str) -> Reason:
@@ -79,6 +85,8 @@ async def judge(
     profile = brands.of(device)
     if not profile.gives_codes_away:
         await fail(session, code, _of_a_brand(profile.maker), now_ms)
+    elif slot is not None and not slot.flags & ENABLED:
+        await fail(session, code, _DISABLED, now_ms)
     elif slot is not None and code.conversion != "forced" and await _is_another_hubs(session, device, slot):
         await fail(session, code, _of_another_hub(makers.in_words(device, slot.maker)), now_ms)
     else:

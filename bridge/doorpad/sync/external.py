@@ -6,6 +6,7 @@ does not last, the hub stops and asks a person: two hosts that each set their ow
 
 from collections.abc import Sequence
 
+from doorpad_link.messages import ENABLED
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -62,6 +63,7 @@ async def changed(session: AsyncSession, code: AccessCode, slot: Slot, now_ms: i
         code.code = slot.code
         follow(code, slot)
         code.used_at_ms = now_ms if code.uses_left == 0 else None
+        code.taken_off = not slot.flags & ENABLED  # else it would be written anew, and open again
     else:
         code.announced = None  # it will be set anew, and that is told
     await _mark(session, code, now_ms, "modified", slot.maker)
