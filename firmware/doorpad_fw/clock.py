@@ -38,11 +38,8 @@ class Clock:
         self.has_chip = False  # a DS3231 keeps the time too: clock_chip.py
         self._chip_read_s = 0  # when it was last asked
         self.turns = 0  # moves with each tick that finds the clock moved by itself, and wraps
-        self._seen = self._below_minute()
+        self._seen = None  # second and microsecond, at the last look or setting
         self._seen_ms = ticks_ms()  # when it was last found moved
-
-    def _below_minute(self):
-        return self._rtc.datetime()[6:]  # second and microsecond
 
     def now_s(self):
         """Seconds since 2000, or 0 while the clock is not trusted."""
@@ -85,20 +82,16 @@ class Clock:
     def _write(self, wanted):
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(wanted[0])
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, wanted[1] * 1000))
-        self._seen = self._below_minute()
-
-    def _watch(self):
-        seen = self._below_minute()
-        if seen != self._seen:
-            self._seen = seen
-            self._seen_ms = ticks_ms()
-            self.turns = (self.turns + 1) & 0xFFFF
-        elif ticks_diff(ticks_ms(), self._seen_ms) > _STILL_MS_MAX:
-            self.trusted = False
+        self._seen = self._rtc.datetime()[6:]
 
     def tick(self, floor):
         """See that the clock runs, take off what it has run fast or slow. Call it about every second."""
-        self._watch()
+        now_ms, seen = ticks_ms(), self._rtc.datetime()[6:]
+        if seen != self._seen:
+            self._seen, self._seen_ms = seen, now_ms
+            self.turns = (self.turns + 1) & 0xFFFF
+        elif ticks_diff(now_ms, self._seen_ms) > _STILL_MS_MAX:
+            self.trusted = False
         if self.has_chip and self.trusted and time.time() - self._chip_read_s >= _CHIP_S:
             self._chip_read_s = time.time()
             seldom.call("doorpad_fw.clock_chip", "restore", self, floor)

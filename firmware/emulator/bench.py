@@ -6,7 +6,8 @@
     {"id": 2, "switch": "5", "down": true}
     {"id": 3, "skew_s": 3600}            move the clock
     {"id": 4, "freeze": 1760000000}      hold the clock within a Unix second; null lets it run
-    {"id": 15, "clock_stopped": true}    let the clock stand still as if broken, until a new start; or run on
+    {"id": 15, "stop_clock": true}       let the clock stand still as if broken, until the next start
+    {"id": 16, "room": true}             -> bytes of the largest piece of the heap that can be had
     {"id": 5, "heap": true}              -> free and allocated bytes after a collection
     {"id": 6, "cut_at": 12}              cut the power in the 12th flash operation from now
     {"id": 7, "flash": true}             -> operations and erases since the start
@@ -76,8 +77,8 @@ class _Bench:
             time.skew(request["skew_s"])
         elif "freeze" in request:
             time.freeze(request["freeze"])
-        elif "clock_stopped" in request:
-            time.stop(request["clock_stopped"])
+        elif "stop_clock" in request:
+            time.stop()
         elif "erase_ms" in request:
             Partition.erase_ms = request["erase_ms"]
         elif "worn" in request:
@@ -96,6 +97,11 @@ class _Bench:
         elif "heap" in request:
             gc.collect()
             return {"free": gc.mem_free(), "allocated": gc.mem_alloc()}
+        elif "room" in request:
+            import room  # here: the heap that it looks at is the keypad's
+
+            del sys.modules["room"]
+            return {"room": room.largest()}
         elif "cut_at" in request:
             Partition.cut_at = Partition.operations + request["cut_at"]
         elif "flash" in request:

@@ -22,7 +22,6 @@ _base_ms = 0  # clock at _base_ticks, milliseconds since 2000
 _base_ticks = _ticks_ms()
 _skew_s = 0  # what the bench added
 _frozen_s = None
-_stopped_ticks = None
 _on_stall = None
 
 
@@ -39,12 +38,8 @@ def on_stall(callback):
     _on_stall = callback
 
 
-def _oscillator_ms():
-    return _ticks_ms() if _stopped_ticks is None else _stopped_ticks
-
-
 def _elapsed_ms():
-    return _base_ms + (_oscillator_ms() - _base_ticks)  # the unix port's ticks do not wrap in a lifetime
+    return _base_ms + (_ticks_ms() - _base_ticks)  # the unix port's ticks do not wrap in a lifetime
 
 
 def time():
@@ -72,7 +67,7 @@ def set_clock(seconds, ms):
     """What the RTC does when it is set. It does not undo what the bench did to the clock."""
     global _base_ms, _base_ticks, _skew_s
     _base_ms = seconds * 1000 + ms
-    _base_ticks = _oscillator_ms()
+    _base_ticks = _ticks_ms()
     _skew_s = 0
 
 
@@ -91,8 +86,8 @@ def freeze(unix_s):
     _frozen_s = None if unix_s is None else unix_s - _UNIX_OF_2000
 
 
-def stop(is_stopped):
-    """What counts the clock's time stands still, as a broken oscillator, or runs on from there."""
-    global _base_ticks, _stopped_ticks
-    _base_ticks += _ticks_ms() - _oscillator_ms()
-    _stopped_ticks = _ticks_ms() if is_stopped else None
+def stop():
+    """What counts the clock's time stands still from now on, as a broken oscillator does."""
+    global _ticks_ms
+    stopped_ms = _ticks_ms()
+    _ticks_ms = lambda: stopped_ms  # noqa: E731

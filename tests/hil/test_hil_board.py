@@ -119,7 +119,7 @@ def test_keypad_whose_clock_stands_still_is_started_again_and_the_hub_is_told_wh
         mark = world.bridge.mark()
         restart(world, bench)
         began = world.bridge.message(lambda message: message["type"] == "statistics", after=mark)
-        bench.ask(clock_stopped=True)
+        bench.ask(stop_clock=True)
         assert bench.opens("224466")  # meanwhile, and without a look at the time
         world.bridge.message(  # the outage is too short to be told: a new session tells of it
             lambda message: (

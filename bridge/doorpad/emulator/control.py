@@ -15,8 +15,8 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
-    and those of the bench on the board itself: press, wiegand, switch, contact, skew_s, freeze, clock_stopped,
-    heap, cut_at, flash, erase_ms, stall_ms, raise, worn, panic, hang (firmware/emulator/bench.py).
+    and those of the bench on the board itself: press, wiegand, switch, contact, skew_s, freeze, stop_clock,
+    heap, room, cut_at, flash, erase_ms, stall_ms, raise, worn, panic, hang (firmware/emulator/bench.py).
 
 Answers carry the id and `"ok": true` or an `"error"`. Changes of outputs come unasked to everyone connected.
 """
@@ -44,8 +44,9 @@ _ON_BOARD = (
     "contact",
     "skew_s",
     "freeze",
-    "clock_stopped",
+    "stop_clock",
     "heap",
+    "room",
     "cut_at",
     "flash",
     "erase_ms",

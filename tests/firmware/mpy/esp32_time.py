@@ -74,6 +74,12 @@ class _Flag(asyncio.Event):
         self.clear()
 
 
+def run_clock():
+    """Have the clock run again from where `time.stop` has left it."""
+    time._base_ticks += now_ms() - time._ticks_ms()
+    time._ticks_ms = now_ms
+
+
 def run(coroutine):
     """Run to the end in a loop of its own; what else was started is left where it stands."""
     asyncio.new_event_loop()
