@@ -70,3 +70,19 @@ def bucket_of(number):
         if entry and entry & _NUMBER == number - 1:
             return at
     return -1
+
+
+def lowest_absent():
+    """Return the lowest slot that stands in no bucket, 0 if all do."""
+    present = memoryview(memory.scratch)[: SLOTS_MAX >> 3]  # a bit for each slot
+    for at in range(len(present)):
+        present[at] = 0
+    for entry in memory.slot_buckets:
+        if entry:
+            number = entry & _NUMBER
+            present[number >> 3] |= 1 << (number & 7)
+    for at, bits in enumerate(present):
+        for bit in range(8):
+            if not bits >> bit & 1:
+                return 8 * at + bit + 1
+    return 0
