@@ -30,9 +30,9 @@ _MS_AT = const(11)
 
 
 class Journal:
-    """Appends and reads entries over one Log."""
+    """Appends and reads entries over one Log. `feed()` feeds the watchdog while all of it is read."""
 
-    def __init__(self, log):
+    def __init__(self, log, feed=lambda: None):
         self._log = log
         self.head = 0  # number of the newest entry, 0 for none
         self.newest: "tuple[int, ...] | None" = None  # the newest intact entry at the start
@@ -40,15 +40,16 @@ class Journal:
         self.boot = 1  # number of this start
         self.lockout = 0  # packed state of the lockout, written with every entry
         self._starts = array("I", bytes(4 * log.count))  # number of the first entry of each segment
-        self._load()
+        self._load(feed)
 
     @property
     def epoch(self):
         return self._log.epoch
 
-    def _load(self):
+    def _load(self, feed):
         per_segment = self._log.per_segment
         for segment in self._log.segments():
+            feed()
             start = self.head + 1  # unless an entry says better
             for position, payload in self._log.records(segment):
                 if payload is None:

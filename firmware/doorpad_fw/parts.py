@@ -82,8 +82,8 @@ def build(feed):
         factory.work(partition, half, identity, feed)
         settings = _settings()
     slot_log = Log(partition, 0, half, SLOT_LAYOUT, _new_epoch)
-    slots = Slots(slot_log, settings["slots"], identity.device_key)
-    journal = Journal(Log(partition, half, half, JOURNAL_LAYOUT, _new_epoch))
+    slots = Slots(slot_log, settings["slots"], identity.device_key, feed)
+    journal = Journal(Log(partition, half, half, JOURNAL_LAYOUT, _new_epoch), feed)
     clock = Clock()
     if settings["clock_chip"]:
         clock.has_chip = True

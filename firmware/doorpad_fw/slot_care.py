@@ -8,6 +8,7 @@ import sys
 
 from doorpad_link import messages
 from doorpad_link.digest import PAGE_SLOTS
+from micropython import const
 
 from doorpad_fw import health, slot_index
 from doorpad_fw.log import FlashError, is_retired
@@ -15,16 +16,18 @@ from doorpad_fw.memory import SLOTS_MAX
 from doorpad_fw.slots import NOWHERE, NUMBER_AT, VERSION_AT, is_set, tag_of
 
 _NO_OP = bytes(8)
+_AT_ONCE = const(512)  # records that are read between two feedings: half a second of an ESP32
 
 
-def load(slots):
-    """Bring `slots` to what its log holds."""
+def load(slots, feed):
+    """Bring `slots` to what its log holds; `feed()` feeds the watchdog."""
     log = slots.log
     retired = bytearray((SLOTS_MAX >> 3) + 1)  # a bit for each slot that a retired record speaks of
     replaced = []  # positions of records that are to be retired
     mended = []  # slots whose record is to be written anew
     missing = 0  # records that are not there any more: each may have had a version of its own
     for segment in log.segments():
+        feed()
         for position, payload in log.records(segment):
             if payload is None:
                 missing += 1
@@ -50,7 +53,7 @@ def load(slots):
     if log.lost_segments and not log.was_empty:
         health.report(messages.HEALTH_RECORD_LOST)
         missing += log.lost_segments * log.per_segment
-    _index_all(slots)
+    _index_all(slots, feed)
     try:
         _mend_all(slots, retired, mended, missing)
     except FlashError as error:
@@ -68,8 +71,10 @@ def _version_at(log, position):
         return 0
 
 
-def _index_all(slots):
+def _index_all(slots, feed):
     for number in range(SLOTS_MAX + 1):
+        if not number % _AT_ONCE:
+            feed()
         position = slots.positions[number]
         if position == NOWHERE:
             continue

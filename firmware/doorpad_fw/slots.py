@@ -90,10 +90,11 @@ class Slot:
 class Slots:
     """The table over one Log of LAYOUT. `capacity`: how many slots may hold a code, 1 to SLOTS_MAX.
 
+    `feed()` feeds the watchdog: to read a full table takes an ESP32 about as long as it waits.
     The index lives in arrays taken at the start: making a second table ends the first.
     """
 
-    def __init__(self, log, capacity, device_key):
+    def __init__(self, log, capacity, device_key, feed=lambda: None):
         self.log = log
         self.capacity = capacity
         self.generation = 0
@@ -111,7 +112,7 @@ class Slots:
         self._holds_block = self._holds
         self._pin_on_flash = log.payload[_PIN_AT:]
         self._code_on_flash = log.payload[_CODE_AT:_PIN_AT]
-        seldom.call("doorpad_fw.slot_care", "load", self)
+        seldom.call("doorpad_fw.slot_care", "load", self, feed)
         self._start = self.generation  # nothing before it is among the recent changes
 
     @property

@@ -7,9 +7,7 @@ counter that moves at least once a second: it is nudged where it would otherwise
 from machine import WDT
 from micropython import const
 
-TIMEOUT_MS = const(
-    8000
-)  # as boot.py; flash may stop everything for 45 ms an erase, and a start reads all of it
+TIMEOUT_MS = const(8000)  # as boot.py
 
 
 class Watchdog:

@@ -51,6 +51,51 @@ def _reads(slots, pins):
     return reads / len(pins)
 
 
+class _Feeding:
+    """Counts how often flash is read between two feedings of the watchdog, at most, and in all."""
+
+    def __init__(self):
+        self.most = self.total = self._since = 0
+        self._real = Partition.readblocks
+
+    def __enter__(self):
+        def counted(*arguments):
+            self.total += 1
+            self._since += 1
+            self.most = max(self.most, self._since)
+            return self._real(*arguments)
+
+        Partition.readblocks = counted
+        return self
+
+    def __exit__(self, *_):
+        Partition.readblocks = self._real
+
+    def feed(self):
+        self._since = 0
+
+
+def test_watchdog_is_fed_while_a_full_table_and_a_full_journal_are_read():
+    # An ESP32 reads some 1,000 records a second; the watchdog waits for 8 s.
+    _erase_all()
+    slots = _mount()
+    for number in range(1, SLOTS_MAX + 1):
+        _put(slots, number, 0, b"%06d" % number, number)
+    partition = slots.log._device
+    slots = None
+    with _Feeding() as feeding:
+        Slots(Log(partition, 0, SEGMENTS, LAYOUT, lambda: b"abcd"), SLOTS_MAX, bytes(32), feeding.feed)
+    assert feeding.total > SLOTS_MAX and feeding.most <= 1500, (feeding.total, feeding.most)
+
+    log = Log(partition, SEGMENTS, SEGMENTS, JOURNAL_LAYOUT, lambda: b"abcd")
+    journal = Journal(log)
+    for _ in range(10_000):
+        journal.append(messages.EV_EXIT, 0, 0, 0, 0, None, 0)
+    with _Feeding() as feeding:
+        Journal(log, feeding.feed)
+    assert feeding.total > 400 and feeding.most <= 10, (feeding.total, feeding.most)
+
+
 def test_free_slot_is_found_without_a_look_at_flash():
     # Whoever adds a code at the keypad would wait for seconds on an ESP32, and its watchdog for too long.
     _erase_all()

@@ -10,6 +10,9 @@ from doorpad_fw.matrix import Matrix
 from doorpad_fw.watchdog import TIMEOUT_MS, Watchdog
 
 from cases import equal
+from whole_keypad import Whole
+
+HEAP = "700K"
 
 _fed = []
 board.on_tell(lambda message: _fed.append(message["watchdog_ms"]) if "watchdog_ms" in message else None)
@@ -19,6 +22,12 @@ def test_it_runs_from_its_making_on():
     _fed.clear()
     Watchdog()
     equal(_fed, [TIMEOUT_MS])
+
+
+def test_start_feeds_it_while_all_of_flash_is_read():
+    whole = esp32_time.call(Whole)
+    whole.unmount()
+    assert whole.fed > 8, whole.fed  # the records of 4,096 slots, 512 at a time, and each segment
 
 
 def test_part_that_stands_still_keeps_it_hungry_until_it_moves():

@@ -44,6 +44,7 @@ class Whole:
         self.files = _new(_FILES)
         vfs.VfsLfs2.mkfs(self.files)
         self._ops = 0
+        self.fed = 0  # the watchdog, in starts
         self._mount()
         made = identity.Identity(
             b"devicedv", DEVICE_KEY, identity.pin_tag(DEVICE_KEY, MASTER), [(b"hosthost", bytes(32))]
@@ -52,6 +53,9 @@ class Whole:
         config.change(config.load()[0], [["strike_ms", 200], ["wrong_max", 8]])
         self.unmount()
         self.start()
+
+    def _feed(self):
+        self.fed += 1
 
     def _mount(self):
         vfs.mount(vfs.VfsLfs2(self.files), "/f")
@@ -68,7 +72,7 @@ class Whole:
         health.bits = 0
         esp32.Partition.find = staticmethod(lambda kind, label: [self.flash])
         try:
-            built = parts.build(lambda: None)
+            built = parts.build(self._feed)
         except BaseException:
             self.unmount()
             raise
@@ -78,11 +82,15 @@ class Whole:
         return self._operations.serve(1, op, body)
 
     def put(self, number, pin, version=0):
-        """Put a code; return (status, version) of its slot."""
+        """Put a code, once nobody types any more; return (status, version) of its slot."""
         self._ops += 1
-        body = put_body(number, pin, version, self._ops.to_bytes(8, "big"))
-        [(_, status, version)] = self.ask(messages.OP_PUT, body)[1]
-        return status, version
+        results = None
+        while results is None:
+            body = put_body(number, pin, version, self._ops.to_bytes(8, "big"))
+            status, results = self.ask(messages.OP_PUT, body)
+            assert status in (messages.OK, messages.BUSY), status
+            self.door.tick()
+        return results[0][1:]
 
     def told(self):
         """What STATE says of its health."""
