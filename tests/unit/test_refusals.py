@@ -43,11 +43,19 @@ REQUESTS: dict[str, Any] = {
 @pytest.mark.parametrize("operation", REQUESTS)
 async def test_operation_that_is_refused_as_a_whole_says_all_of_it_and_no_pin(operation):
     with pytest.raises(Refused) as caught:
-        await REQUESTS[operation](Refusing(messages.INTERNAL))
+        await REQUESTS[operation](Refusing(messages.INVALID))
     message = str(caught.value)
-    for part in (SERIAL, operation, "INTERNAL", STATUSES[messages.INTERNAL].what_to_do):
+    for part in (SERIAL, operation, "INVALID", STATUSES[messages.INVALID].what_to_do):
         assert part in message
     assert PIN not in message
+
+
+@pytest.mark.parametrize("status", [messages.FLASH, messages.INTERNAL])
+async def test_fault_of_the_keypad_amid_a_list_is_one_of_each_slot_in_it(status):
+    session: Any = Refusing(status)
+    deletes = [(slot, 1, bytes(8)) for slot in (3, 7)]
+    results = [*await operations.put(session, [PUT]), *await operations.delete(session, deletes)]
+    assert [(it.slot, it.status, it.done) for it in results] == [(slot, status, False) for slot in (7, 3, 7)]
 
 
 @pytest.mark.parametrize("number", [number for number in STATUSES if number > messages.ALREADY])

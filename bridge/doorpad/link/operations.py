@@ -15,7 +15,7 @@ from doorpad_link import cbor, messages
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
 from doorpad.link.statistics import KeypadStatistics
-from doorpad.link.statuses import refusal
+from doorpad.link.statuses import refusal, status_of
 from doorpad.uses import as_flags
 
 SLOT_MAX = 4096  # slots are numbered from 1 to this
@@ -422,12 +422,10 @@ async def put(connection: Connection, writes: Sequence[SlotWrite]) -> list[SlotR
     for write in writes:
         if not frames or not frames[-1].take(write):
             frames.append(_Puts(connection.mtu_bytes - _AROUND_PUTS_BYTES, write))
-    answers = await asyncio.gather(*(_ask(connection, messages.OP_PUT, part.body) for part in frames))
-    return [
-        result
-        for part, answer in zip(frames, answers, strict=True)
-        for result in _results(answer, part.slots)
-    ]
+    answers = await asyncio.gather(
+        *(_ask_of_slots(connection, messages.OP_PUT, part.body, part.slots) for part in frames)
+    )
+    return [result for answer in answers for result in answer]
 
 
 class _Puts:
@@ -473,15 +471,20 @@ class _Puts:
 
 async def delete(connection: Connection, slots: Sequence[tuple[int, int, bytes]]) -> list[SlotResult]:
     """Clear slots, given as (slot, if_version, op_id). All frames that it takes are sent at once."""
-    items: list[list[object]] = [[if_version, slot, op_id] for slot, if_version, op_id in slots]
     size = min((connection.mtu_bytes - _AROUND_BYTES) // _DELETE_BYTES, DELETES_MAX)
-    frames = [items[start : start + size] for start in range(0, len(items), size)]
-    answers = await asyncio.gather(*(_ask(connection, messages.OP_DEL, part) for part in frames))
-    return [
-        result
-        for part, answer in zip(frames, answers, strict=True)
-        for result in _results(answer, [item[1] for item in part])
-    ]
+    frames = [slots[start : start + size] for start in range(0, len(slots), size)]
+    answers = await asyncio.gather(
+        *(
+            _ask_of_slots(
+                connection,
+                messages.OP_DEL,
+                [[if_version, slot, op_id] for slot, if_version, op_id in part],
+                [slot for slot, _, _ in part],
+            )
+            for part in frames
+        )
+    )
+    return [result for answer in answers for result in answer]
 
 
 async def adopt(
@@ -503,6 +506,18 @@ async def strike(
     body = [int(opens), boot, until_uptime_ms, UUID(attempt_id).bytes]
     status, _ = await connection.request(messages.OP_STRIKE, body)
     return status
+
+
+async def _ask_of_slots(
+    connection: Connection, op: int, body: object, slots: Sequence[int]
+) -> list[SlotResult]:
+    """Ask for a change of these slots. A fault of the keypad amid it is one of each: which were done is not told."""
+    status, answer = await connection.request(op, body)
+    if status_of(status).is_keypads_fault:
+        return [SlotResult(slot, status, 0) for slot in slots]
+    if status != messages.OK:
+        raise Refused(connection.serial, op, status)
+    return _results(answer, slots)
 
 
 def _results(answer: object, slots: Sequence[object]) -> list[SlotResult]:

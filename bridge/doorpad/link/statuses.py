@@ -9,12 +9,16 @@ from doorpad.errors import NextStep
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`means` and `what_to_do` are for people: never a PIN or a key in them."""
+    """`means` and `what_to_do` are for people: never a PIN or a key in them.
+
+    `is_keypads_fault`: whatever had been asked to be written, the keypad could not have.
+    """
 
     name: str
     means: str
     what_to_do: str
     next_step: NextStep
+    is_keypads_fault: bool = False
 
 
 _NOTHING = "nothing: it is done"
@@ -51,6 +55,7 @@ STATUSES = {
         "flash did not take it; what stood before it in a list was done",
         "restart the keypad; replace its controller if that does not help",
         NextStep.PERSON,
+        is_keypads_fault=True,
     ),
     messages.TIME_BEHIND: Status(
         "TIME_BEHIND",
@@ -71,7 +76,11 @@ STATUSES = {
         NextStep.PERSON,
     ),
     messages.INTERNAL: Status(
-        "INTERNAL", "a defect of the keypad", "report it, with what the keypad kept of it", NextStep.PERSON
+        "INTERNAL",
+        "a defect of the keypad",
+        "report it, with what the keypad kept of it",
+        NextStep.PERSON,
+        is_keypads_fault=True,
     ),
 }
 
