@@ -45,6 +45,9 @@ class Wakes:
         self.device_ids.append(device_id)
         self.woken.set()
 
+    def try_again(self, device_id: str) -> None:
+        self.wake(device_id)
+
     def move_strike(
         self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
     ) -> "asyncio.Task[None]":

@@ -7,9 +7,11 @@ from api_world import NOW_MS, NOW_S, World
 from doorpad.link.connection import Connection
 from doorpad.store.schema import AccessCode, CodeError, Event, Slot
 from doorpad.sync import unsettled
-from doorpad.sync.converging import Converger, Refusals
+from doorpad.sync.breaker import Breaker
+from doorpad.sync.converging import Converger
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
+from doorpad.sync.refusals import Refusals
 from seam import AsyncSeam
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -144,7 +146,15 @@ async def test_every_one_of_many_due_codes_without_space_is_told_of_once(
     nowhere = cast(Connection, None)
     reader = Reader(world.database, device_id, 1, lambda: world.now_ms, world.timing)
     converger = Converger(
-        world.database, device_id, nowhere, reader, 1, Refusals(), lambda: world.now_ms, world.timing
+        world.database,
+        device_id,
+        nowhere,
+        reader,
+        1,
+        Refusals(),
+        Breaker(),
+        lambda: world.now_ms,
+        world.timing,
     )
     for _ in range(2):
         await converger.converge()

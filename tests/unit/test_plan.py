@@ -50,7 +50,7 @@ def _plan(
     orphans: list[Slot] | None = None,
     others: set[int] | None = None,
     capacity: int = 10,
-    paused: set[str] | None = None,
+    paused: set[str | int] | None = None,
 ) -> Plan:
     """`others`: numbers of used slots that no given code holds."""
     held, orphans = held or {}, orphans or []
@@ -455,3 +455,21 @@ def _check_rest(
             assert not any(c.access_code_id in on_keypad for c in waiting), (
                 f"{code_id} has no space, and it waits"
             )
+
+
+def test_slot_that_the_keypad_refused_to_clear_waits_and_keeps_nothing_back_but_its_pin() -> None:
+    gone = _code("gone", "1111", state="removing")
+    same, other = _code("same", "1111"), _code("other", "2222")
+    orphan = Slot(slot=2, version=5, code="3333")
+    before = _plan([gone, same, other], {"gone": _slot(1, gone)}, orphans=[orphan])
+    assert [it for it in before.actions if isinstance(it, Clear)] == [Clear(2, 5), Clear(1, 1)]
+    paused = _plan([gone, same, other], {"gone": _slot(1, gone)}, orphans=[orphan], paused={1, 2})
+    assert paused.actions == [Write("other", 3, 0, "2222", None, None)]
+    assert paused.problems == {"same": Problem(DUPLICATE, {"managed_access_code_id": "gone"})}
+
+
+def test_slot_that_the_keypad_refused_to_clear_is_not_asked_to_make_room_either() -> None:
+    later, now = _code("later", "1111", starts_in_s=HOUR_S), _code("now", "2222")
+    held = {"later": _slot(1, later)}
+    assert _plan([later, now], held, capacity=1).actions == [Clear(1, 1)]
+    assert _plan([later, now], held, capacity=1, paused={1}).actions == []

@@ -64,7 +64,7 @@ async def _sync(service: Service, params: AccountParams) -> Reply:
             await _tell(session, "connected_account.connected", now_ms)
     await _set_cables(service, cut_off, True)
     for device in devices:
-        service.changes.wake(device.device_id)
+        service.changes.try_again(device.device_id)
     return {}
 
 

@@ -111,7 +111,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "firmware": device.firmware,
             "clock_trusted": device.clock_trusted,
             "clock": _clock(device),
-            "health": health_names(device.health),
+            "health": health_names(device.health) + _hub_finds(device),
             "crashes": device.crashes,
             "input_names": device.input_names or {},
             "link_state": device.link_state,
@@ -130,6 +130,11 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             ],
         },
     )
+
+
+def _hub_finds(device: Device) -> list[str]:
+    """What the hub finds to be wrong with a keypad, beside what that reports itself."""
+    return [] if device.writes_stopped_ms is None else ["writes_stopped"]
 
 
 def _clock(device: Device) -> dict[str, Any] | None:

@@ -34,6 +34,9 @@ class Changes(Protocol):
     def wake(self, device_id: str) -> None:
         """What the device shall hold has changed. Returns at once; called after the commit."""
 
+    def try_again(self, device_id: str) -> None:
+        """As `wake`, and write now what the device did not take before."""
+
     def move_strike(
         self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
     ) -> "asyncio.Task[None]":

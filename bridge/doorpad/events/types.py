@@ -127,5 +127,7 @@ OWN: frozenset[str] = frozenset(
         "doorpad.programming",
         "doorpad.settings_changed",
         "doorpad.tamper_ended",
+        "doorpad.writes_resumed",
+        "doorpad.writes_stopped",
     )
 )

@@ -512,7 +512,7 @@ async def _ask_of_slots(
     connection: Connection, op: int, body: object, slots: Sequence[int]
 ) -> list[SlotResult]:
     """Ask for a change of these slots. A fault of the keypad amid it is one of each: which were done is not told."""
-    status, answer = await connection.request(op, body)
+    status, answer = await _request(connection, op, body)
     if status_of(status).is_keypads_fault:
         return [SlotResult(slot, status, 0) for slot in slots]
     if status != messages.OK:

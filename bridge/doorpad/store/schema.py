@@ -128,6 +128,8 @@ class Device(Base):
     backup_pool: Mapped[bool] = mapped_column(default=False, server_default=false())
     backup_short_since_ms: Mapped[int | None] = mapped_column(BigInteger)
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
+    # Since when (Unix milliseconds) nothing more is written to it, because it takes nothing.
+    writes_stopped_ms: Mapped[int | None] = mapped_column(BigInteger)
     # What it kept of the ends of its program, the newest first: operations.Crash.
     crashes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
     # Whether its strike is within a pulse, by its journal as far as read.

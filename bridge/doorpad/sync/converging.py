@@ -4,11 +4,11 @@ Every step is planned from the database, its intent is committed before the firs
 acknowledged is committed before the next step.
 """
 
+import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from doorpad_link import messages
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,41 +22,16 @@ from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import UNPAID, lift, stand
 from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Slot
-from doorpad.sync import backups, degraded, external, overdue, problems, unsettled
+from doorpad.sync import backups, degraded, external, overdue, problems, unsettled, writes_stopped
+from doorpad.sync.breaker import Breaker, Outcome
 from doorpad.sync.effects import Learned, apply_record, settle
-from doorpad.sync.plan import DUPLICATE, Adopt, Clear, Plan, Problem, Write, plan
+from doorpad.sync.plan import DUPLICATE, Action, Adopt, Clear, Problem, Write, plan
 from doorpad.sync.reading import Reader
-from doorpad.sync.timing import REFUSED_BASE, REFUSED_S_MAX, Timing
+from doorpad.sync.refusals import Refusals
+from doorpad.sync.step import WRITES_MAX, next_step
+from doorpad.sync.timing import Timing
 
 log = logging.getLogger(__name__)
-
-# Frames of one step: the link keeps the keypad's window filled with them, and the line rests only between steps.
-# More would keep a deletion waiting: these take 1.3 s at 115,200 baud.
-_WRITES_MAX = 16 * operations.PUTS_MAX
-
-
-@dataclass
-class Refusals:
-    """The codes that a keypad refused for a reason of its own, and when each may be tried again."""
-
-    _until: dict[str, tuple[int, float]] = field(default_factory=dict)  # code -> (times, not before)
-
-    def __bool__(self) -> bool:
-        return bool(self._until)
-
-    def clear(self) -> None:
-        self._until.clear()
-
-    def add(self, code_id: str) -> None:
-        times = self._until.get(code_id, (0, 0.0))[0] + 1
-        self._until[code_id] = (times, time.monotonic() + min(REFUSED_BASE**times, REFUSED_S_MAX))
-
-    def forget(self, code_id: str) -> None:
-        self._until.pop(code_id, None)
-
-    def paused(self) -> frozenset[str]:
-        now = time.monotonic()
-        return frozenset(code_id for code_id, (_, until) in self._until.items() if until > now)
 
 
 @dataclass(frozen=True)
@@ -69,6 +44,7 @@ class Converger:
     reader: Reader
     capacity: int
     refusals: Refusals
+    breaker: Breaker
     now_ms: Callable[[], int]
     timing: Timing
 
@@ -78,15 +54,16 @@ class Converger:
         Raises:
             LinkDown: the session was lost; what was in flight is in doubt until the next one.
         """
+        goes_on = False
         while True:
             async with self.database.write() as session:
                 now_ms = self.now_ms()
                 device = await session.get_one(Device, self.device_id)
                 await backups.fill(session, device, now_ms, self.timing)
                 stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
-                paused = self.refusals.paused() | stopped
+                paused = self.refusals.paused(_now_s()) | stopped
                 found = await unsettled.read(
-                    session, self.device_id, self.capacity, now_ms // 1000, _WRITES_MAX, paused
+                    session, self.device_id, self.capacity, now_ms // 1000, WRITES_MAX, paused
                 )
                 for code in found.codes:
                     await settle(session, code, found.held.get(code.access_code_id), now_ms)
@@ -114,24 +91,28 @@ class Converger:
                 by_id = {code.access_code_id: code for code in found.codes}
                 told = await problems.reconcile(session, by_id, todo.problems, now_ms)
                 may_write = UNPAID not in device.conditions
-                writes = _first_writes(todo) if may_write else []
-                for write in writes:
-                    by_id[write.access_code_id].slot = write.slot
-            done = may_write and bool(todo.actions) and await self._carry_out(todo, writes)
-            if not done and not (told and found.more):
+                actions = todo.actions if may_write else []
+                allowed = self.breaker.allowed(_now_s(), is_wanted=bool(actions))
+                is_proven = goes_on and not self.breaker.is_in_doubt
+                step = next_step(actions, allowed, self.breaker.turn, is_proven=is_proven)
+                for action in step:
+                    if isinstance(action, Write):
+                        by_id[action.access_code_id].slot = action.slot
+            goes_on = bool(step) and await self._carry_out(step)
+            if not goes_on and not (told and found.more):
                 return min(found.next_due_s, edge_s, quiet_s, gone_s, whole_s)
 
-    async def _carry_out(self, todo: Plan, writes: list[Write]) -> bool:
-        """Do the first part of a plan; return whether the keypad accepted any of it."""
-        clears = [action for action in todo.actions if isinstance(action, Clear)]
-        adopts = [action for action in todo.actions if isinstance(action, Adopt)]
-        op = messages.OP_DEL if clears else messages.OP_ADOPT if adopts else messages.OP_PUT
+    async def _carry_out(self, step: Sequence[Action]) -> bool:
+        """Do one step; return whether there may be more to do now."""
+        clears = [action for action in step if isinstance(action, Clear)]
+        adopts = [action for action in step if isinstance(action, Adopt)]
+        writes = [action for action in step if isinstance(action, Write)]
         if clears:
-            results = await self._clear(clears[: operations.DELETES_MAX])
+            op, results = messages.OP_DEL, await self._clear(clears)
         elif adopts:
-            results = await self._adopt(adopts[0])
+            op, results = messages.OP_ADOPT, [await self._adopt(adopts[0])]
         else:
-            results = await self._write(writes)
+            op, results = messages.OP_PUT, await self._write(writes)
         if all(result.done for result in results):
             return True
         for result in results:
@@ -139,7 +120,10 @@ class Converger:
                 log.warning("%s", refusal(self.connection.serial, op, result.status, result.slot))
         # The keypad is not as it was last read. What was done there says its journal.
         await self.reader.changes(self.connection, await operations.state(self.connection))
-        return any(result.done for result in results)
+        if any(result.done for result in results):
+            return True
+        # What was not cleared or taken over is set aside by now, and must not keep those back that wait behind it.
+        return not writes and not self.breaker.is_open and not all(_is_moved(result) for result in results)
 
     async def _clear(self, clears: list[Clear]) -> list[SlotResult]:
         results = await operations.delete(
@@ -152,9 +136,15 @@ class Converger:
                 if result.done
             ]
         )
+        await self._judge_keypad(results)
+        for result in results:
+            if result.done:
+                self.refusals.forget(result.slot)
+            else:
+                self._set_aside(result.slot, result)
         return results
 
-    async def _adopt(self, adopt: Adopt) -> list[SlotResult]:
+    async def _adopt(self, adopt: Adopt) -> SlotResult:
         op_id = secrets.token_bytes(8)
         result = await operations.adopt(
             self.connection, adopt.slot, adopt.if_version, op_id, adopt.access_code_id
@@ -174,10 +164,12 @@ class Converger:
                 self.reader.maker,
             )
             await self._learned([adopted])
+        await self._judge_keypad([result])
+        if result.done:
             self.refusals.forget(adopt.access_code_id)
-        elif result.status not in (messages.CONFLICT, messages.NOT_FOUND):
-            self.refusals.add(adopt.access_code_id)  # others may wait behind it
-        return [result]
+        else:
+            self._set_aside(adopt.access_code_id, result)
+        return result
 
     async def _write(self, writes: list[Write]) -> list[SlotResult]:
         sent = [
@@ -198,12 +190,38 @@ class Converger:
         ]
         results = await operations.put(self.connection, sent)
         pairs = list(zip(sent, results, strict=True))
+        await self._learned([self._record(write, result) for write, result in pairs if result.done])
+        await self._judge_keypad(results)
         for write, result in pairs:
             if result.done:
                 self.refusals.forget(write.access_code_id)
-        await self._learned([self._record(write, result) for write, result in pairs if result.done])
         await self._refused([(write, result) for write, result in pairs if not result.done])
         return results
+
+    async def _judge_keypad(self, results: Sequence[SlotResult]) -> None:
+        """Let the breaker see how a step went, and tell when that has stopped all writing, or lets it go on."""
+        was_open = self.breaker.is_open
+        self.breaker.wrote([_outcome(result) for result in results], _now_s())
+        if self.breaker.is_open == was_open:
+            return
+        # From now on it is the breaker who says when to try; or all may be written, whatever was refused before.
+        self.refusals.clear()
+        async with self.database.write() as session:
+            device = await session.get_one(Device, self.device_id)
+            await writes_stopped.note(session, device, self.now_ms(), is_stopped=self.breaker.is_open)
+            await degraded.judge(session, device, self.now_ms(), self.timing)
+        log.warning(
+            "keypad %s: %s",
+            self.connection.serial,
+            "it takes no changes; one at a time is tried, now and then"
+            if self.breaker.is_open
+            else "it takes changes again",
+        )
+
+    def _set_aside(self, what: str | int, result: SlotResult) -> None:
+        """Wait with what was refused, unless a look at the keypad explains it, or nothing is written anyway."""
+        if not _is_moved(result) and not (self.breaker.is_open and status_of(result.status).is_keypads_fault):
+            self.refusals.add(what, _now_s())
 
     def _record(self, write: SlotWrite, result: SlotResult) -> SlotRecord:
         return SlotRecord(
@@ -245,7 +263,7 @@ class Converger:
         if code.backup == POOLED and result.status == messages.DUPLICATE:
             backups.throw_away(code, self.now_ms())
             return
-        self.refusals.add(code.access_code_id)
+        self._set_aside(code.access_code_id, result)
         # A duplicate in no slot is the master PIN: no code has it, so nobody can be named.
         error_code = DUPLICATE if result.status == messages.DUPLICATE else problems.FAILED_TO_SET
         standing = await session.get(CodeError, (code.access_code_id, error_code))
@@ -257,10 +275,20 @@ class Converger:
         log.warning("device %s refused access code %s: %s", self.device_id, code.access_code_id, status.name)
 
 
-def _first_writes(todo: Plan) -> list[Write]:
-    if any(not isinstance(action, Write) for action in todo.actions):
-        return []  # clear and adopt first: they may make room
-    return [action for action in todo.actions if isinstance(action, Write)][:_WRITES_MAX]
+def _now_s() -> float:
+    """The event loop's own clock."""
+    return asyncio.get_running_loop().time()
+
+
+def _is_moved(result: SlotResult) -> bool:
+    """Whether another hand was at the slot: the change is planned anew."""
+    return result.status in (messages.CONFLICT, messages.NOT_FOUND)
+
+
+def _outcome(result: SlotResult) -> Outcome:
+    if result.done:
+        return Outcome.DONE
+    return Outcome.FAILED if status_of(result.status).is_keypads_fault else Outcome.NOT_TRIED
 
 
 def _tell_if_full(device: Device, is_full: bool, now_ms: int) -> None:

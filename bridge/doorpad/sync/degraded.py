@@ -18,6 +18,10 @@ _CLOCK = (
     "The keypad does not trust its clock and refuses every code with a window, until a hub sets it. "
     "If that lasts, set the hub's own clock right: the keypad has seen a later time."
 )
+_WRITES_STOPPED = (
+    "The keypad did not take the last changes of its codes, by a fault of its own. The others wait; one at a time "
+    "is tried, at least once a minute. Restart the keypad; replace its controller if that does not help."
+)
 
 
 async def judge(session: AsyncSession, device: Device, now_ms: int, timing: Timing) -> float:
@@ -30,6 +34,8 @@ async def judge(session: AsyncSession, device: Device, now_ms: int, timing: Timi
             edge_s = until_ms / 1000
     if device.boot_id is not None and not device.clock_trusted and await _has_windows(session, device):
         causes.append(_CLOCK)
+    if device.writes_stopped_ms is not None:
+        causes.append(_WRITES_STOPPED)
     if causes:
         words = " ".join([DEVICE_WARNINGS[WARNING].message, *causes])
         stand(device, WARNING, words, now_ms, is_warning=True)

@@ -61,6 +61,12 @@ class Hub:
         if keeper is not None:
             keeper.wake()
 
+    def try_again(self, device_id: str) -> None:
+        """As `wake`, for somebody who wants to see now whether the keypad takes again what it did not take."""
+        keeper = self._keepers.get(device_id)
+        if keeper is not None:
+            keeper.try_again()
+
     def move_strike(
         self, device_id: str, attempt_id: str, asked_at_ms: int, *, opens: bool
     ) -> asyncio.Task[None]:

@@ -26,8 +26,9 @@ from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
 from doorpad.sync import degraded, flaky
 from doorpad.sync.backoff import Backoff
+from doorpad.sync.breaker import Breaker
 from doorpad.sync.console import Console
-from doorpad.sync.converging import Converger, Refusals
+from doorpad.sync.converging import Converger
 from doorpad.sync.credentials import Credentials
 from doorpad.sync.enrolled import enrol
 from doorpad.sync.finding import Ports, Search
@@ -36,6 +37,7 @@ from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.maintained import ended
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
+from doorpad.sync.refusals import Refusals
 from doorpad.sync.strike import Strike
 from doorpad.sync.telling import tell_of_device
 from doorpad.sync.timekeeping import Timekeeper, known_drift, note_clock
@@ -92,6 +94,7 @@ class Keeper:
         self._timekeeper = Timekeeper(keypad.serial, timing)
         self._health: int | None = None  # as the database has it, None until it was told in this run
         self._refusals = Refusals()
+        self._breaker = Breaker()
         self._backoff = Backoff()
         self._search = Search(ports, keypad, timing.handshake_s)
         self._higher_speed = HigherSpeed(keypad.max_baud)
@@ -112,6 +115,11 @@ class Keeper:
         self._refusals.clear()
         self._woken.set()
 
+    def try_again(self) -> None:
+        """As `wake()`; and if nothing is written because the keypad takes nothing, try one write at once."""
+        self._breaker.try_now()
+        self.wake()
+
     async def session(self) -> Connection:
         """Return the session that the keypad is kept by, for requests beside the keeper's own; wait for one."""
         while True:
@@ -126,6 +134,7 @@ class Keeper:
             device = await enrol(session, self._keypad, self._now_ms())
             ended(device)  # what an earlier run was doing
             self._timekeeper.known = known_drift(device)
+            self._breaker = Breaker(is_open=device.writes_stopped_ms is not None)
             if device.link_state == "online":
                 device.link_state = "resuming"  # no outage was seen; none is told unless it lasts
 
@@ -261,6 +270,7 @@ class Keeper:
             if device.boot_id != boot_id.hex():
                 # It may have been commissioned anew.
                 device.boot_id, device.hosts, device.input_names = boot_id.hex(), {}, None
+                self._breaker.try_now()  # a restart is the first thing that may help
             device.maker = found.maker
             lift(device, STOPPED)
             if self._credentials.proven(device):
@@ -273,6 +283,7 @@ class Keeper:
             reader,
             found.capacity,
             self._refusals,
+            self._breaker,
             self._now_ms,
             self._timing,
         )
@@ -304,13 +315,15 @@ class Keeper:
             state = await self._look(connection)
             changed = await reader.changes(connection, state)
             await self.strike.settle()
-            if woken or changed or self._refusals or self._now_ms() >= due_s * 1000:
+            is_due = self._now_ms() >= due_s * 1000 or _now_s() >= self._breaker.due_s
+            if woken or changed or self._refusals or is_due:
                 due_s = await converger.converge()
 
     async def _wait(self, connection: Connection, due_s: float) -> bool:
         """Until a hint, a wake, the next poll, what is due, or the end of the session. True: woken."""
         due_in_s = max(due_s - self._now_ms() / 1000, 0)
-        seconds = min(self._timing.poll_s, due_in_s, self.strike.decided_s)
+        try_in_s = max(self._breaker.due_s - _now_s(), 0)
+        seconds = min(self._timing.poll_s, due_in_s, try_in_s, self.strike.decided_s)
         waits = [
             asyncio.ensure_future(self._woken.wait()),
             asyncio.ensure_future(connection.hinted.wait()),

@@ -78,7 +78,7 @@ def plan(
     slot_max: int,
     now_s: int,
     ahead_s: int,
-    paused: Set[str] = frozenset(),
+    paused: Set[str | int] = frozenset(),
 ) -> Plan:
     """Compare desired and reported.
 
@@ -90,23 +90,25 @@ def plan(
         orphans: slots whose code was deleted here.
         used: the numbers of all used slots; numbers go from 1 to `slot_max`, and `capacity` of them may be used.
         ahead_s: so long before its beginning a code should be on the keypad.
-        paused: ids of codes that the keypad refused a moment ago, not to be written again yet.
+        paused: ids of codes that the keypad refused a moment ago, not to be written again yet, and numbers of slots
+            that it refused to clear.
     """
 
     def begins_s(code: AccessCode) -> int:
         return now_s + ahead_s if code.backup == POOLED else code.starts_at_s or 0
 
     codes = sorted(codes, key=lambda code: (begins_s(code), code.created_at_ms, code.access_code_id))
-    actions: list[Action] = [Clear(slot.slot, slot.version) for slot in orphans]
+    actions: list[Action] = [Clear(slot.slot, slot.version) for slot in orphans if slot.slot not in paused]
     holders: dict[str, AccessCode] = {}  # PIN -> who has it on the keypad and keeps it
     for code in codes:
         slot = held.get(code.access_code_id)
         if slot is None:
             continue
         if code.state == "removing" or (code.managed and not wanted(code, now_s)):
-            actions.append(Clear(slot.slot, slot.version))
-            continue
-        if not code.managed and code.conversion is not None and code.access_code_id not in paused:
+            if slot.slot not in paused:
+                actions.append(Clear(slot.slot, slot.version))
+                continue
+        elif not code.managed and code.conversion is not None and code.access_code_id not in paused:
             actions.append(Adopt(code.access_code_id, slot.slot, slot.version))
         if slot.code is not None:
             holders[slot.code] = code
@@ -124,7 +126,8 @@ def plan(
     def evict(code: AccessCode) -> None:
         evicted.add(code.access_code_id)
         slot = held[code.access_code_id]
-        actions.append(Clear(slot.slot, slot.version))
+        if slot.slot not in paused:
+            actions.append(Clear(slot.slot, slot.version))
 
     def gives_way(holder: AccessCode, code: AccessCode) -> bool:
         return not _due(holder, now_s) and begins_s(holder) > begins_s(code)

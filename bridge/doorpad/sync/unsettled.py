@@ -103,13 +103,13 @@ async def placed(session: AsyncSession, device_id: str, now_s: int) -> list[Pair
 
 
 async def read(
-    session: AsyncSession, device_id: str, capacity: int, now_s: int, at_most: int, paused: Set[str]
+    session: AsyncSession, device_id: str, capacity: int, now_s: int, at_most: int, paused: Set[str | int]
 ) -> Unsettled:
     """Read what a plan for this keypad needs.
 
     Args:
         at_most: so many of the codes that wait are wanted, beside those in `paused`.
-        paused: ids of codes that are not to be written now.
+        paused: ids of codes that are not to be written now, and numbers of slots that are not to be cleared.
     """
     used = frozenset(await session.scalars(select(Slot.slot).where(Slot.device_id == device_id)))
     pairs = await placed(session, device_id, now_s)
