@@ -84,3 +84,61 @@ def test_unmanaged_code_is_never_touched_unasked(world: World) -> None:
     assert world.unmanaged_place(code_id) == slot  # the generation too: not one write went to it
     with world.keypad.bench() as bench:
         assert bench.opens("1472583690")
+
+
+def test_all_that_is_told_of_a_code_that_opened_once_is_told_once_by_the_id_that_it_was_made_by(
+    world: World,
+) -> None:
+    mark = world.bridge.mark()
+    with world.keypad.bench() as bench:
+        bench.ask(press=f"{world.master_pin}#7#836294#*")
+        world.bridge.event("access_code.unmanaged.created", after=mark)
+        assert bench.opens("836294"), "its use is a change of its slot"
+        assert not bench.opens("836294")
+        denied = world.bridge.event("lock.access_denied", after=mark)
+        bench.ask(unprogram="836294")
+        world.bridge.event("access_code.unmanaged.removed", after=mark)
+        assert not bench.opens("836294"), "what follows in the journal"
+        world.bridge.message(
+            lambda it: it["type"] == "event" and it["event_type"] == denied["event_type"],
+            after=world.bridge.heard().index(denied) + 1,
+        )
+    assert told(world, mark) == [
+        ("access_code.unmanaged.created", True),
+        ("lock.unlocked", True),
+        ("lock.access_denied", True),
+        ("access_code.unmanaged.removed", True),
+        ("lock.access_denied", False),
+    ]
+
+
+def test_code_that_was_made_used_and_deleted_while_the_keypad_was_away_is_told_of_by_one_id(
+    world: World,
+) -> None:
+    mark = world.bridge.mark()
+    with world.keypad.bench() as bench:
+        bench.ask(cable="out")
+        world.bridge.link("disconnected", world.device_id, after=mark)
+        bench.ask(press=f"{world.master_pin}#7#836294#*")
+        assert bench.opens("836294")
+        bench.ask(unprogram="836294")
+        assert not bench.opens("836294")
+        bench.ask(cable="in")
+        world.bridge.event("lock.access_denied", after=mark)
+    assert told(world, mark) == [
+        ("access_code.unmanaged.created", True),
+        ("lock.unlocked", True),
+        ("access_code.unmanaged.removed", True),
+        ("lock.access_denied", False),
+    ]
+
+
+def told(world: World, mark: int) -> list[tuple[str, bool]]:
+    """The events about codes and entries since then, and whether each names the code that was made first."""
+    found = [
+        (it["event_type"], it["access_code_id"])
+        for it in world.bridge.heard()[mark:]
+        if it["type"] == "event"
+        and it["event_type"].startswith(("access_code.", "lock.unlocked", "lock.access"))
+    ]
+    return [(event_type, code_id == found[0][1]) for event_type, code_id in found]

@@ -37,7 +37,7 @@ class Hub:
         for it in pages:
             async with self.database.write() as session:
                 device = await session.get_one(Device, "door")
-                await journal.apply_page(session, device, it, STATE, now_ms, Timing())
+                await journal.apply_page(session, device, it, STATE, now_ms, Timing(), {})
 
     async def device(self) -> Device:
         async with self.database.read() as session:
@@ -133,7 +133,7 @@ async def test_gap_and_cursor_are_of_one_commit(hub: Hub) -> None:
     async def fail() -> None:
         async with hub.database.write() as session:
             device = await session.get_one(Device, "door")
-            await journal.apply_page(session, device, page(5, first=5), STATE, NOW_MS, Timing())
+            await journal.apply_page(session, device, page(5, first=5), STATE, NOW_MS, Timing(), {})
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

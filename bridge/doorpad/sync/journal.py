@@ -76,12 +76,21 @@ def occurred_at_ms(entry: JournalRecord, state: KeypadState, now_ms: int) -> int
 
 
 async def apply_page(
-    session: AsyncSession, device: Device, page: JournalPage, state: KeypadState, now_ms: int, timing: Timing
+    session: AsyncSession,
+    device: Device,
+    page: JournalPage,
+    state: KeypadState,
+    now_ms: int,
+    timing: Timing,
+    made: dict[int, str],
 ) -> None:
     """Log the events of one page, and what is missing of the journal up to its end, and move the cursor past both.
 
     In the caller's transaction: an effect is on disk with the cursor, or neither is. A page without entries says
     that nothing is left beyond the cursor.
+
+    Args:
+        made: by slot, the id of the code there that the pages before told of; goes on with this one.
     """
     gaps_before = device.journal_gaps
     if device.journal_epoch != page.epoch:
@@ -96,7 +105,8 @@ async def apply_page(
     for entry in page.entries:
         if entry.sequence > device.journal_cursor:
             await _skip_to(session, device, entry.sequence, now_ms)
-            await _apply(session, device, entry, occurred_at_ms(entry, state, now_ms), now_ms)
+            code_id = await _code_id(session, device, entry, made)
+            await _apply(session, device, entry, code_id, occurred_at_ms(entry, state, now_ms), now_ms)
             device.journal_cursor = entry.sequence
     if not page.entries:
         await _skip_to(session, device, page.head + 1, now_ms)
@@ -113,14 +123,20 @@ async def _skip_to(session: AsyncSession, device: Device, sequence: int, now_ms:
         log.warning("keypad %s: %s", device.serial, gaps.in_words(gap))
 
 
-async def _code_id(session: AsyncSession, device: Device, entry: JournalRecord) -> str | None:
-    """The id by which the code of an entry is known here."""
+async def _code_id(
+    session: AsyncSession, device: Device, entry: JournalRecord, made: dict[int, str]
+) -> str | None:
+    """The id by which the code of an entry is known here; None also for one that nobody was told of."""
     code_id = entry.access_code_id
     if entry.kind == messages.EV_HOST_STRIKE or not entry.slot:
         return None  # an attempt's id, if any
     if code_id is None:
-        assert device.table_epoch is not None
-        return unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
+        known = await _unmanaged_id(session, device, entry, made.get(entry.slot))
+        if known is not None:
+            made[entry.slot] = known
+        if entry.kind in (messages.EV_SLOT_CLEARED, messages.EV_SLOT_CHANGED):
+            made.pop(entry.slot, None)  # what follows there is another code
+        return known
     if await session.get(AccessCode, code_id) is None:
         # Another hub's id for a code that has one of its own here.
         code_id = await session.scalar(
@@ -136,12 +152,43 @@ async def _code_id(session: AsyncSession, device: Device, entry: JournalRecord) 
     return code_id or entry.access_code_id
 
 
+async def _unmanaged_id(
+    session: AsyncSession, device: Device, entry: JournalRecord, made: str | None
+) -> str | None:
+    """The id of a code that no hub made. It comes from the version at which its slot was first seen, and a code that
+    counts its uses gives the slot another one with each.
+
+    Args:
+        made: the id of the code that is there by the entries before.
+    """
+    assert device.table_epoch is not None
+    code_id = unmanaged_code_id(device.device_id, device.table_epoch, entry.slot, entry.version)
+    if entry.kind == messages.EV_SLOT_SET or await session.get(AccessCode, code_id) is not None:
+        return code_id
+    at_the_slot: str | None = await session.scalar(
+        select(AccessCode.access_code_id)
+        .join(Slot, and_(Slot.device_id == AccessCode.device_id, Slot.slot == AccessCode.slot))
+        .where(
+            AccessCode.device_id == device.device_id,
+            AccessCode.slot == entry.slot,
+            AccessCode.managed.is_(False),
+            AccessCode.state != "deleted",
+            Slot.version == entry.version,
+        )
+    )
+    return at_the_slot or made
+
+
 async def _apply(
-    session: AsyncSession, device: Device, entry: JournalRecord, at_ms: int, now_ms: int
+    session: AsyncSession,
+    device: Device,
+    entry: JournalRecord,
+    code_id: str | None,
+    at_ms: int,
+    now_ms: int,
 ) -> None:
     assert device.journal_epoch is not None
     strike_told = await strike.learn(session, device, entry, now_ms) if entry.kind in _OF_STRIKE else None
-    code_id = await _code_id(session, device, entry)
     event_id = journal_event_id(
         device.device_id, device.journal_epoch, entry.sequence, device.journal_rewound
     )
@@ -178,8 +225,8 @@ async def _apply(
         event_type = _OWN_EVENTS[entry.kind]
     elif entry.kind == messages.EV_SLOT_SET:
         event_type = "access_code.unmanaged.created"
-    elif entry.kind == messages.EV_SLOT_CLEARED and entry.access_code_id is None:
-        event_type = "access_code.unmanaged.removed"
+    elif entry.kind == messages.EV_SLOT_CLEARED and entry.access_code_id is None and code_id is not None:
+        event_type = "access_code.unmanaged.removed"  # of one that is not known, the table has told
     else:
         return
     input_name = (device.input_names or {}).get(_INPUTS.get(entry.kind, ""))

@@ -48,10 +48,11 @@ class Reader:
         }
         await self._learn_input_names(connection, pages)
         changed = await self.table(connection, state, happened_ms)
+        made: dict[int, str] = {}
         for page in pages:
             async with self.database.write() as session:
                 device = await session.get_one(Device, self.device_id)
-                await journal.apply_page(session, device, page, state, self.now_ms(), self.timing)
+                await journal.apply_page(session, device, page, state, self.now_ms(), self.timing, made)
         return changed
 
     async def _learn_hosts(self, connection: Connection) -> None:
