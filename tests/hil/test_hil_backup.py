@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from doorpad.store.database import FILE_NAME
 from hil_world import WAIT_S, Bench, World, running
 from seam import SeamHttpApiError
 
@@ -161,6 +162,27 @@ def test_spare_codes_outlive_their_bridge(world: World, bench: Bench) -> None:
     world.start_bridge()
     assert full_pool(world) == spare
     delete(world, first)
+
+
+def test_hub_that_lost_its_database_finds_its_spare_codes_and_those_that_were_pulled(
+    world: World, bench: Bench
+) -> None:
+    primary = booking(world)
+    world.bridge.event("access_code.set_on_device", primary.access_code_id)
+    full_pool(world)
+    backup = pull(world, primary)
+    world.bridge.event("access_code.set_on_device", backup.access_code_id)
+    spare = full_pool(world)
+    world.bridge.kill()
+    for file in world.data.glob(f"{FILE_NAME}*"):
+        file.unlink()
+    world.start_bridge()
+    assert full_pool(world) == spare
+    listed = world.seam.access_codes.list(device_id=world.device_id)
+    assert {it.access_code_id for it in listed} == {primary.access_code_id, backup.access_code_id}
+    assert pull(world, primary).access_code_id in spare, "the pool goes on"
+    for code in world.seam.access_codes.list(device_id=world.device_id):
+        delete(world, code)
 
 
 def test_code_that_was_pulled_opens_to_the_end_of_its_lease_where_no_hub_can_tell_the_keypad(

@@ -25,6 +25,9 @@ MANY_PULLED = "many_active_backup_codes"
 
 SIZE = 3  # spare codes of a keypad
 _MANY = 3  # that many in use at a time are told of
+# Where the window of each spare code begins: in 2000, at a second in which no booking does. So it can be told from
+# a person's code by its slot alone, which is all that is left when the database is lost.
+_FROM_S = 946_695_463
 _NEVER = float("inf")
 
 
@@ -99,7 +102,7 @@ async def fill(session: AsyncSession, device: Device, now_ms: int, timing: Timin
             continue
         kept += 1
         if code.ends_at_s - now_s < timing.backup_lease_s / 2:
-            code.ends_at_s = now_s + int(timing.backup_lease_s)
+            code.starts_at_s, code.ends_at_s = _FROM_S, now_s + int(timing.backup_lease_s)
     for _ in range(kept, SIZE):
         pin = await new_pin(session, [device])
         if pin is None:
@@ -116,13 +119,25 @@ def _spare(device: Device, pin: str, now_ms: int, timing: Timing) -> AccessCode:
         device_id=device.device_id,
         managed=True,
         backup=POOLED,
-        name=f"Backup {code_id}",
+        name=_name(code_id),
         code=pin,
-        starts_at_s=now_ms // 1000,
+        starts_at_s=_FROM_S,
         ends_at_s=now_ms // 1000 + int(timing.backup_lease_s),
         created_at_ms=now_ms,
         asked_at_ms=now_ms,
     )
+
+
+def _name(code_id: str) -> str:
+    return f"Backup {code_id}"
+
+
+def take_back(device: Device, code: AccessCode) -> None:
+    """A code of this hub that the database has lost is a spare one again if it was, and its keypad keeps some."""
+    if code.starts_at_s == _FROM_S:
+        code.backup = POOLED
+        code.name = _name(code.access_code_id)
+        device.backup_pool = True
 
 
 async def review(session: AsyncSession, device: Device, now_ms: int, timing: Timing) -> float:

@@ -14,7 +14,7 @@ from doorpad.link.operations import SlotRecord
 from doorpad.store.identity import unmanaged_code_id
 from doorpad.store.schema import AccessCode, CodeError, Device, Slot
 from doorpad.store.status import expired, on_keypad, wanted
-from doorpad.sync import conversion, external
+from doorpad.sync import backups, conversion, external
 from doorpad.sync.following import follow
 from doorpad.sync.telling import of_version, tell
 from doorpad.uses import uses_left
@@ -110,6 +110,7 @@ async def _code_of(
         # One that the keypad had taken over, and somebody has changed before that was known here, is his.
         if code is None and found.maker == learned.maker:  # the database lost it: the keypad remembers
             code = _new_code(device, found, found.access_code_id, True, learned.now_ms)
+            backups.take_back(device, code)
             session.add(code)
             return code
         if code is None and before is not None and conversion.is_taken_over(before, found, learned.maker):
