@@ -1,5 +1,8 @@
 """What clients set on devices and on the hub, through the official SDK."""
 
+import json
+from pathlib import Path
+
 import httpx
 import pytest
 from api_world import World, check_refused
@@ -7,6 +10,7 @@ from seam import NULL, AsyncSeam, SeamHttpApiError
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 SINCE = "2027-01-01T00:00:00Z"
+CONTRACT = json.loads((Path(__file__).parent / "seam_contract.json").read_text())
 
 
 async def test_named_device_goes_by_its_new_name_until_it_is_taken_back(
@@ -66,6 +70,14 @@ async def test_metadata_that_is_too_much_is_refused(http: httpx.AsyncClient, dev
     assert (await http.get(f"/devices/get?device_id={device_id}")).json()["device"]["custom_metadata"] == full
 
 
+def can_do(device: object) -> dict[str, bool]:
+    """What a keypad says that it can do: all that the contract asks for of one."""
+    wanted = [it for it in CONTRACT["schemas"]["unmanaged_device"]["properties"] if it.startswith("can_")]
+    told = {it: getattr(device, it) for it in wanted if "hvac" not in it and "thermostat" not in it}
+    assert len(told) == 11 and {type(it) for it in told.values()} == {bool}
+    return told
+
+
 async def test_device_that_is_left_alone_is_seen_by_its_own_paths_only(
     world: World, seam: AsyncSeam, http: httpx.AsyncClient, device_id: str
 ) -> None:
@@ -73,12 +85,14 @@ async def test_device_that_is_left_alone_is_seen_by_its_own_paths_only(
     response = await http.patch("/devices/update", json={"device_id": device_id, "is_managed": False})
     check_refused(response, 409, "device_has_access_codes")
     await world.change(code.access_code_id, state="deleted", deleted_at_ms=world.now_ms)
+    managed = await seam.devices.get(device_id=device_id)
     await seam.devices.update(device_id=device_id, is_managed=False)
 
     assert await seam.devices.list() == await seam.locks.list() == []
     (device,) = await seam.devices.unmanaged.list()
     assert (device.device_id, device.is_managed, device.properties.online) == (device_id, False, True)
     assert await seam.devices.unmanaged.get(device_id=device_id) == device
+    assert can_do(device) == can_do(managed)
     for method in (seam.devices.get, seam.access_codes.create, seam.access_codes.unmanaged.list):
         with pytest.raises(SeamHttpApiError) as caught:
             await method(device_id=device_id)

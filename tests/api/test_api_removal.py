@@ -72,6 +72,7 @@ async def test_keypad_that_the_configuration_no_longer_names_is_shown_as_removed
     device = await seam.devices.get(device_id=device_id)
     assert not device.properties.online
     assert {it.error_code for it in device.errors} == {"device_disconnected", "device_removed"}
+    assert not device.can_program_online_access_codes
     world.now_ms += 1_000
     await start_without_keypads(world)
     told = await seam.events.list(since=SINCE, device_id=device_id)
@@ -80,6 +81,7 @@ async def test_keypad_that_the_configuration_no_longer_names_is_shown_as_removed
         await enrol(session, configured("00112233445566aa", "Keypad 66aa"), world.now_ms)
     device = await seam.devices.get(device_id=device_id)
     assert {it.error_code for it in device.errors} == {"device_disconnected"}
+    assert device.can_program_online_access_codes
 
 
 async def test_keypad_that_was_removed_gets_no_new_code(

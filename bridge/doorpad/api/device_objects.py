@@ -12,6 +12,7 @@ from doorpad.store import brands, makers
 from doorpad.store.catalogue import ERRORS
 from doorpad.store.pins import lengths
 from doorpad.store.schema import Device, Hub
+from doorpad.sync.retired import REMOVED
 
 _LINK_ERRORS = {
     "disconnected": "device_disconnected",
@@ -26,36 +27,17 @@ class LocationObject(msgspec.Struct):
     time_zone: str | UnsetType = UNSET
 
 
-class UnmanagedDeviceObject(msgspec.Struct, kw_only=True):
-    """A keypad that the hub reads and leaves alone."""
+class _Keypad(msgspec.Struct, kw_only=True):
+    """What the objects of all keypads have. The `can_…` of one that is left alone tell what it could do if it was
+    taken into management: the paths for that refuse it until then."""
 
     device_id: str
     device_type: str
     workspace_id: str
     connected_account_id: str
     created_at: str
-    is_managed: bool = False
     capabilities_supported: tuple[str, ...] = ("access_code", "lock")
-    properties: dict[str, Any]
-    location: LocationObject
-    custom_metadata: dict[str, str | bool]
-    errors: list[ErrorObject]
-    warnings: list[WarningObject] = []
-
-
-class DeviceObject(msgspec.Struct, kw_only=True):
-    """A keypad. `nickname` is left out where there is none: strict clients refuse null there."""
-
-    device_id: str
-    device_type: str
-    display_name: str
-    nickname: str | UnsetType = UNSET
-    workspace_id: str
-    connected_account_id: str
-    created_at: str
-    is_managed: bool = True
-    capabilities_supported: tuple[str, ...] = ("access_code", "lock")
-    can_program_online_access_codes: bool = True
+    can_program_online_access_codes: bool
     can_program_offline_access_codes: bool = False
     can_unlock_with_code: bool = True
     can_remotely_unlock: bool = True
@@ -66,44 +48,66 @@ class DeviceObject(msgspec.Struct, kw_only=True):
     can_simulate_hub_connection: bool
     can_simulate_hub_disconnection: bool
     can_simulate_paid_subscription: bool
-    device_manufacturer: dict[str, str]
-    device_provider: dict[str, str]
     properties: dict[str, Any]
     location: LocationObject
     custom_metadata: dict[str, str | bool]
-    space_ids: list[str] = []
     errors: list[ErrorObject]
     warnings: list[WarningObject] = []
+
+
+class UnmanagedDeviceObject(_Keypad, kw_only=True):
+    """A keypad that the hub reads and leaves alone."""
+
+    is_managed: bool = False
+
+
+class DeviceObject(_Keypad, kw_only=True):
+    """A keypad. `nickname` is left out where there is none: strict clients refuse null there."""
+
+    display_name: str
+    nickname: str | UnsetType = UNSET
+    is_managed: bool = True
+    device_manufacturer: dict[str, str]
+    device_provider: dict[str, str]
+    space_ids: list[str] = []
     doorpad: dict[str, Any]
+
+
+def _of_any(hub: Hub, device: Device) -> dict[str, Any]:
+    """The fields of _Keypad."""
+    return {
+        "device_id": device.device_id,
+        "device_type": brands.of(device).device_type,
+        "workspace_id": hub.workspace_id,
+        "connected_account_id": hub.connected_account_id,
+        "created_at": iso(device.created_at_ms),
+        "can_program_online_access_codes": REMOVED not in device.conditions,
+        "can_simulate_connection": device.simulated,
+        "can_simulate_disconnection": device.simulated,
+        "can_simulate_removal": device.simulated,
+        "can_simulate_hub_connection": device.simulated,
+        "can_simulate_hub_disconnection": device.simulated,
+        "can_simulate_paid_subscription": device.simulated,
+        "properties": _properties(device),
+        "location": _location(device),
+        "custom_metadata": device.custom_metadata,
+        "errors": device_errors(device),
+        "warnings": device_warnings(device),
+    }
 
 
 def device_object(hub: Hub, device: Device) -> DeviceObject:
     maker = brands.of(device).maker
     return DeviceObject(
-        device_id=device.device_id,
-        device_type=brands.of(device).device_type,
+        **_of_any(hub, device),
         display_name=shown_name(device),
         nickname=UNSET if device.nickname is None else device.nickname,
-        workspace_id=hub.workspace_id,
-        connected_account_id=hub.connected_account_id,
-        created_at=iso(device.created_at_ms),
-        can_simulate_connection=device.simulated,
-        can_simulate_disconnection=device.simulated,
-        can_simulate_removal=device.simulated,
-        can_simulate_hub_connection=device.simulated,
-        can_simulate_hub_disconnection=device.simulated,
-        can_simulate_paid_subscription=device.simulated,
         device_manufacturer={"manufacturer": maker, "display_name": maker},
         device_provider={
             "device_provider_name": maker,
             "display_name": maker,
             "provider_category": "stable",
         },
-        properties=_properties(device),
-        location=_location(device),
-        custom_metadata=device.custom_metadata,
-        errors=device_errors(device),
-        warnings=device_warnings(device),
         doorpad={
             "boot_id": device.boot_id,
             "table_epoch": device.table_epoch,
@@ -153,18 +157,7 @@ def _clock(device: Device) -> dict[str, Any] | None:
 
 
 def unmanaged_device_object(hub: Hub, device: Device) -> UnmanagedDeviceObject:
-    return UnmanagedDeviceObject(
-        device_id=device.device_id,
-        device_type=brands.of(device).device_type,
-        workspace_id=hub.workspace_id,
-        connected_account_id=hub.connected_account_id,
-        created_at=iso(device.created_at_ms),
-        properties=_properties(device),
-        location=_location(device),
-        custom_metadata=device.custom_metadata,
-        errors=device_errors(device),
-        warnings=device_warnings(device),
-    )
+    return UnmanagedDeviceObject(**_of_any(hub, device))
 
 
 def shown_name(device: Device) -> str:
