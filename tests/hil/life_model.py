@@ -56,7 +56,7 @@ class Code:
     state: "leaving" once it was asked to go, "gone" once it is known to be.
     changes: those that the API acknowledged, of whatever.
     taken_off: how often its PIN was deleted at the keypad against the hub's will.
-    is_certain: nothing else was asked for before the hub has surely seen that it was taken off.
+    is_certain: the hub has surely seen that it was taken off before anything else was asked for, or it ended.
     had_rival: at some time another code had its PIN too.
     place: slot and version of an unmanaged one, as they were first seen.
     """
@@ -100,6 +100,12 @@ class Code:
     def _pass(self, stage: Terms | None) -> None:
         self.stages.append(stage)
         if self.taken_off and len(self.stages) > 2:
+            self.is_certain = False
+
+    def grow_older(self, before_s: int, now_s: int) -> None:
+        """Of one that has ended meanwhile the hub cannot tell who took it off, if it sees that only now."""
+        has_ended = self.wanted.is_over(now_s) and not self.wanted.is_over(before_s)
+        if self.taken_off and self.stages[0] is None and has_ended:
             self.is_certain = False
 
     def is_gone(self) -> None:

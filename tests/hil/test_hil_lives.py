@@ -391,10 +391,13 @@ class Lives(RuleBasedStateMachine):
 
     def _set_clocks(self, to_s: int) -> None:
         """Both; no session may begin meanwhile, which would tell the keypad the hub's time."""
-        by_s = to_s - self.world.clock.now_s()
+        before_s = self.world.clock.now_s()
+        by_s = to_s - before_s
         if self.has_power:
             self.bench.ask(skew_s=by_s)
         self.world.clock.move(self.world.clock.ahead_s + by_s)
+        for code in self.expected.codes:
+            code.grow_older(before_s, to_s)
 
     @rule(hours=st.integers(0, 2), then=THEN)
     def let_time_pass(self, hours: int, then: str | None) -> None:
