@@ -86,7 +86,7 @@ class Journal:
             kind,
             reason,
             slot.number if slot else 0,
-            slot.version if slot else 0,
+            slot.made if slot else 0,
             maker,
             self.lockout,
             self.boot,

@@ -7,7 +7,7 @@ from doorpad_link import messages
 from micropython import const
 
 from doorpad_fw import program, seldom
-from doorpad_fw.slots import NO_CODE, Slot
+from doorpad_fw.slots import NO_CODE, Slot, op_id_at
 
 _NO_OP = bytes(8)
 _DAY_S = const(86_400)
@@ -52,7 +52,8 @@ class LocalCodes:
     def _put(self, if_version, number, flags, from_s, until_s, access_code_id, pin):
         flags |= messages.FROM_KEYPAD
         maker = messages.MAKER_KEYPAD
-        slot = Slot(number, 0, flags, from_s, until_s, maker, _NO_OP, access_code_id, pin)
+        op_id = op_id_at(self._slots.generation + 1)
+        slot = Slot(number, 0, flags, from_s, until_s, maker, op_id, access_code_id, pin)
         return self._slots.put(if_version, slot)[0] == messages.OK
 
     def _add(self, pin, flags, from_s=0, until_s=0):
@@ -83,7 +84,12 @@ class LocalCodes:
             )
         ):
             return False
-        self._door.note(messages.EV_SLOT_CHANGED, 0, slot)
+        if slot.access_code_id == NO_CODE:
+            # Nothing but its PIN tells whose it is: with another one it is another code.
+            self._door.note(messages.EV_SLOT_CLEARED, 0, slot)
+            self._door.note(messages.EV_SLOT_SET, 0, self._slots.get(slot.number))
+        else:
+            self._door.note(messages.EV_SLOT_CHANGED, 0, slot)
         return True
 
     def _delete(self, pin):

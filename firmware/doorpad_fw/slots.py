@@ -32,7 +32,7 @@ from doorpad_fw.memory import RECENT, SLOTS_MAX
 RECORD_BYTES = const(64)
 LAYOUT = (b"dpS2", RECORD_BYTES, 1)
 _FIELDS = "<BBHIHIIH8s16s16s"
-_TERMS = "<IHII"
+_TERMS = "<IHIIHI"  # as far as into the operation id
 _KIND_AT = const(1)
 NUMBER_AT = const(2)  # the version follows
 VERSION_AT = const(4)
@@ -64,11 +64,25 @@ def tag_of(payload):
     return payload[_TAG_AT] | payload[_TAG_AT + 1] << 8
 
 
+def op_id_at(version):
+    """Return the operation id of what the keypad itself writes under a version. A code keeps it when it is used."""
+    return struct.pack("<II", version, 0)
+
+
+def _made(maker, op_id_low, version):
+    # Under which version somebody wrote it: a use has a later one. Of another maker, or an older release, only
+    # the present one is known.
+    return version if maker else op_id_low or version
+
+
 class Terms:
-    """What a decision and its journal entry need to know of a slot. Times in seconds since 2000, 0 for none."""
+    """What a decision and its journal entry need to know of a slot. Times in seconds since 2000, 0 for none.
+
+    `made`: the version under which it was written; that of its last use is `version`.
+    """
 
     def __init__(self):
-        self.number = self.version = self.flags = self.from_s = self.until_s = 0
+        self.number = self.version = self.made = self.flags = self.from_s = self.until_s = 0
         self.access_code_id = bytearray(16)
 
 
@@ -85,6 +99,11 @@ class Slot:
         self.op_id = op_id
         self.access_code_id = access_code_id
         self.pin = pin
+
+    @property
+    def made(self):
+        """The version under which it was written; that of its last use is `version`."""
+        return _made(self.maker, struct.unpack_from("<I", self.op_id)[0], self.version)
 
 
 class Slots:
@@ -158,9 +177,10 @@ class Slots:
             return None
         found = self._found
         found.number = number
-        found.version, found.flags, found.from_s, found.until_s = struct.unpack_from(
+        found.version, found.flags, found.from_s, found.until_s, _tag, op_id_low = struct.unpack_from(
             _TERMS, self.log.payload, VERSION_AT
         )
+        found.made = _made(self.log.payload[_KIND_AT] & _MAKER, op_id_low, found.version)
         found.access_code_id[:] = self._code_on_flash
         return found
 

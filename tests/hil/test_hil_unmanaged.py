@@ -133,6 +133,41 @@ def test_code_that_was_made_used_and_deleted_while_the_keypad_was_away_is_told_o
     ]
 
 
+def test_code_that_was_made_and_used_while_the_keypad_was_away_is_one_code(world: World) -> None:
+    mark = world.bridge.mark()
+    with world.keypad.bench() as bench:
+        bench.ask(cable="out")
+        world.bridge.link("disconnected", world.device_id, after=mark)
+        bench.ask(press=f"{world.master_pin}#7#836294#*")
+        assert [bench.opens("836294"), bench.opens("836294")] == [True, False]
+        bench.ask(cable="in")
+        world.bridge.event("lock.access_denied", after=mark)
+    assert told(world, mark) == [
+        ("access_code.unmanaged.created", True),
+        ("lock.unlocked", True),
+        ("lock.access_denied", True),
+    ]
+    code_id = world.bridge.event("access_code.unmanaged.created", after=mark)["access_code_id"]
+    world.seam.access_codes.unmanaged.delete(access_code_id=code_id)
+    world.bridge.event("access_code.unmanaged.removed", code_id)
+
+
+@pytest.mark.parametrize("cable", ["in", "out"])
+def test_code_of_the_keypad_with_another_pin_is_another_code(world: World, cable: str) -> None:
+    mark, master = world.bridge.mark(), world.master_pin
+    with world.keypad.bench() as bench:
+        bench.ask(cable=cable)
+        bench.ask(press=f"{master}#1#571904#3#571904#640217#2#640217#*")
+        bench.ask(cable="in")
+    ids = []
+    for _ in range(2):
+        made = world.bridge.event("access_code.unmanaged.created", after=mark)
+        mark = world.bridge.heard().index(made, mark) + 1
+        ids.append(str(made["access_code_id"]))
+        world.bridge.event("access_code.unmanaged.removed", ids[-1])
+    assert len(set(ids)) == 2
+
+
 def told(world: World, mark: int) -> list[tuple[str, bool]]:
     """The events about codes and entries since then, and whether each names the code that was made first."""
     found = [

@@ -105,7 +105,8 @@ class TwoHubs(RuleBasedStateMachine):
         if self._holder(pin) is None and len(self.table) < CAPACITY:
             slot = next(number for number in range(1, 100) if number not in self.table)
             self.generation += 1
-            self.table[slot] = (self.generation, pin, bytes(8), messages.MAKER_KEYPAD)
+            op_id = self.generation.to_bytes(8, "little")
+            self.table[slot] = (self.generation, pin, op_id, messages.MAKER_KEYPAD)
             self.edits.append(messages.EV_SLOT_SET)
 
     @rule(pin=PINS)

@@ -77,6 +77,12 @@ class SlotRecord:
     access_code_id: str | None
     maker: int
 
+    @property
+    def made(self) -> int:
+        """The version under which somebody wrote it: what the keypad itself wrote keeps that when it is used."""
+        written = int.from_bytes(bytes.fromhex(self.op_id or "")[:4], "little")
+        return written if written and self.maker == messages.MAKER_KEYPAD else self.version
+
 
 @dataclass(frozen=True, slots=True)
 class Host:

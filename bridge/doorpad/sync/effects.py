@@ -67,8 +67,8 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
     mirror.maker = found.maker
     made_anew = (
         seen is not None
-        and seen[0] != found.version
-        and (found.slot, found.version) in learned.happened_ms  # there is no such entry for a change in place
+        and seen[0] < found.made
+        and (found.slot, found.made) in learned.happened_ms  # there is no such entry for a change in place
     )
     now = await _code_of(session, device, found, None if made_anew else before, learned)
     if before is not None and now is not before:
@@ -120,11 +120,11 @@ async def _code_of(
         follow(before, found)
         return before
     assert device.table_epoch is not None
-    code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.version)
+    code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.made)
     code = _new_code(device, found, code_id, False, learned.now_ms)
     session.add(code)
     await session.flush()
-    happened_ms = learned.happened_ms.get((found.slot, found.version))
+    happened_ms = learned.happened_ms.get((found.slot, found.made))
     await tell(
         session,
         code,

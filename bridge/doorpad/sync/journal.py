@@ -155,8 +155,8 @@ async def _code_id(
 async def _unmanaged_id(
     session: AsyncSession, device: Device, entry: JournalRecord, made: str | None
 ) -> str | None:
-    """The id of a code that no hub made. It comes from the version at which its slot was first seen, and a code that
-    counts its uses gives the slot another one with each.
+    """The id of a code that no hub made. It comes from the version under which it was made, or at which its slot
+    was first seen: a keypad of an earlier release tells the slot's own, which is another one after each use.
 
     Args:
         made: the id of the code that is there by the entries before.

@@ -6,9 +6,11 @@ import board
 import time
 from doorpad_fw import keys, pins
 from doorpad_fw.clock_setting import set_time
+from doorpad_fw.slots import op_id_at
 from doorpad_link import messages
 
 from cases import cases, equal
+from journal_entries import entries_after
 from keypad_parts import MASTER, Keypad, put_body
 
 HEAP = "400K"
@@ -222,11 +224,36 @@ def test_code_given_another_pin_keeps_its_slot_window_and_owner():
         before = keypad.slots.get(7)
         keypad.enter(BEGIN + "3#4711#5555#*")
         slot = keypad.slots.get(keypad.slots.find(b"5555").number)
-        equal((slot.number, slot.version, slot.maker, slot.op_id), (7, 2, messages.MAKER_KEYPAD, bytes(8)))
+        equal((slot.number, slot.version, slot.maker, slot.op_id), (7, 2, messages.MAKER_KEYPAD, op_id_at(2)))
         equal((slot.from_s, slot.until_s, slot.access_code_id), (before.from_s, before.until_s, owner))
         equal(slot.flags, before.flags | messages.FROM_KEYPAD)
         equal(keypad.slots.find(b"4711"), None)
         equal(keypad.entries()[1:], [(messages.EV_SLOT_CHANGED, 0, 7)])
+
+    _with_loop(play)
+
+
+def test_code_of_the_keypad_with_another_pin_is_another_code():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "1#4711#3#4711#5555#*")
+        told = [(it.kind, it.slot, it.version) for it in entries_after(keypad.journal, 0) if it.slot]
+        equal(
+            told,
+            [(messages.EV_SLOT_SET, 1, 1), (messages.EV_SLOT_CLEARED, 1, 1), (messages.EV_SLOT_SET, 1, 2)],
+        )
+        equal(keypad.slots.get(1).op_id, op_id_at(2))
+
+    _with_loop(play)
+
+
+def test_code_of_the_keypad_is_told_by_the_version_under_which_it_was_made_however_often_it_is_used():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "7#4711#*4711#4711#" + BEGIN + "2#4711#*")
+        told = [(it.kind, it.slot, it.version) for it in entries_after(keypad.journal, 0) if it.slot]
+        kinds = messages.EV_SLOT_SET, messages.EV_GRANTED, messages.EV_DENIED, messages.EV_SLOT_CLEARED
+        equal(told, [(kind, 1, 1) for kind in kinds])
 
     _with_loop(play)
 
