@@ -228,6 +228,16 @@ class Keypad:
     def bench(self) -> Bench:
         return Bench(self.control)
 
+    @property
+    def folder(self) -> Path:
+        """Where its flash, NVS and files are."""
+        return self.link.parent
+
+    @property
+    def master_pin(self) -> str:
+        """What opens local programming at it."""
+        return str(json.loads((self.folder / "keypad.json").read_text())["master_pin"])
+
 
 class World:
     """Emulated keypads in a folder of their own, and the one bridge on them, which can be started again.
@@ -351,13 +361,13 @@ class World:
 
     @property
     def folder(self) -> Path:
-        """Where the first keypad's flash, NVS and files are."""
-        return self.data / "keypads" / "k1"
+        """That of the first keypad."""
+        return self.keypad.folder
 
     @property
     def master_pin(self) -> str:
-        """What opens local programming at the first keypad."""
-        return str(json.loads((self.folder / "keypad.json").read_text())["master_pin"])
+        """That of the first keypad."""
+        return self.keypad.master_pin
 
     def events(self, **filters: object) -> list[Any]:
         return self.seam.events.list(since=EARLIEST, **filters)

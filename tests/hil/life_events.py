@@ -10,6 +10,7 @@ _EDGES = {
     "scheduled_on_device": ({"asked", "off"}, "scheduled"),
     "set_on_device": ({"asked", "scheduled", "off"}, "set"),
     "deleted_external_to_seam": ({"asked", "scheduled", "set"}, "off"),
+    "modified_external_to_seam": ({"asked", "scheduled", "set"}, "off"),
     "removed_from_device": ({"asked", "scheduled", "set"}, "off"),
     "deleted": ({"asked", "off"}, "gone"),
     "unmanaged.created": ({""}, "unmanaged"),
@@ -53,6 +54,8 @@ def standing(events: Sequence[Told], *, gives_way: bool = False) -> str:
             assert where not in ("", "gone", "unmanaged"), so_far
             if {it["property"] for it in event.payload["changed_properties"]} != {"name"}:
                 where, complaints = "asked", set()
+        elif step == "backup_access_code_pulled":
+            assert where in ("asked", "scheduled", "set", "off"), so_far
         elif step in _COMPLAINTS:
             complaint = (step, event.payload.get("error_code"))
             assert where not in ("", "gone") and complaint not in complaints, so_far

@@ -14,7 +14,9 @@ from uuid import UUID
 
 from doorpad.emulator import runtime
 from doorpad.store.database import FILE_NAME
-from hil_world import World
+from doorpad.store.schema import POOLED
+from doorpad_link.messages import COUNTED, SPENT
+from hil_world import Keypad, World
 from life_events import Told
 from life_model import Terms
 
@@ -57,10 +59,10 @@ class Held:
     maker: int
 
 
-def flash(world: World, scratch: Path) -> list[Held]:
-    """The table of the first keypad, which nobody writes to meanwhile. `scratch`: a folder for the copy."""
+def flash(world: World, keypad: Keypad, scratch: Path) -> list[Held]:
+    """The table of a keypad, which nobody writes to meanwhile. `scratch`: a folder for the copy."""
     shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(world.folder, scratch, ignore=shutil.ignore_patterns("control", "link", "lock"))
+    shutil.copytree(keypad.folder, scratch, ignore=shutil.ignore_patterns("control", "link", "lock"))
     [program] = (world.data / "keypads").glob("program-*")
     done = subprocess.run(
         [*runtime.micropython(), "-X", f"heapsize={runtime.HEAP}", "-c", _READ],
@@ -73,26 +75,41 @@ def flash(world: World, scratch: Path) -> list[Held]:
     return [_held(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def mirror(world: World) -> list[Held]:
+def mirror(world: World, keypad: Keypad) -> list[Held]:
     """What the hub's database says of the table."""
     columns = "slot, version, flags, code, from_s, until_s, access_code_id, maker"
-    return [_held(row) for row in _rows(world, f"SELECT {columns} FROM slots ORDER BY slot")]
+    query = f"SELECT {columns} FROM slots WHERE device_id = ? ORDER BY slot"
+    return [_held(row) for row in _rows(world, query, keypad.device_id)]
 
 
 def _held(fields: Sequence[Any]) -> Held:
     slot, version, flags, pin, from_s, until_s, code_id, maker = fields
     number = UUID(code_id).int if code_id else 0
-    terms = Terms(pin, from_s, until_s)
+    terms = Terms(pin, from_s, until_s, once=bool(flags & COUNTED), is_used=bool(flags & SPENT))
     return Held(slot, version, flags, terms, str(UUID(int=number)) if number else None, maker)
 
 
-def events(world: World, after: int = 0) -> list[tuple[int, Told]]:
-    """The hub's log behind the place `after`, each with its place, in the order in which it was written."""
-    columns = "seq, event_id, event_type, access_code_id, payload"
-    rows = _rows(world, f"SELECT {columns} FROM events WHERE seq > {after} ORDER BY seq")
-    return [(seq, Told(*fields, json.loads(payload))) for seq, *fields, payload in rows]
+def spare(world: World, keypad: Keypad) -> set[str]:
+    """The ids of the codes that the hub keeps on a keypad for nobody yet."""
+    query = "SELECT access_code_id FROM access_codes WHERE device_id = ? AND backup = ? AND state = 'active'"
+    return {code_id for (code_id,) in _rows(world, query, keypad.device_id, POOLED)}
 
 
-def _rows(world: World, query: str) -> list[Any]:
+def log_end(world: World) -> int:
+    """The place of the newest event in the hub's log."""
+    return int(_rows(world, "SELECT max(seq) FROM events")[0][0])
+
+
+def events(world: World, keypad: Keypad, after: int) -> list[Told]:
+    """What the hub's log has of a keypad behind the place `after`, in the order in which it was written."""
+    columns = "event_id, event_type, access_code_id, payload"
+    query = f"SELECT {columns} FROM events WHERE device_id = ? AND seq > ? ORDER BY seq"
+    return [
+        Told(*fields, json.loads(payload))
+        for *fields, payload in _rows(world, query, keypad.device_id, after)
+    ]
+
+
+def _rows(world: World, query: str, *values: object) -> list[Any]:
     with closing(sqlite3.connect(f"file:{world.data / FILE_NAME}?mode=ro", uri=True)) as hub:
-        return hub.execute(query).fetchall()
+        return hub.execute(query, values).fetchall()

@@ -1,27 +1,37 @@
-"""Whole lives of codes against a model: API, keys, cable, power, kills and clocks in any order (DESIGN, 10).
+"""Whole lives of codes against a model: API, keys, cables, power, kills and clocks in any order (DESIGN, 10).
 
-Everything is the real thing: the bridge is a process that is killed, the keypad runs the firmware on an emulated
-board. Beside them stands a model of what people may expect (life_model.py). In each life codes are made, changed,
-deleted and taken over, PINs are entered and programmed, and after every entry the door must have done what the
-model allows. From time to time all is put right again; then keypad, database and API have to agree with the
-model, and the log with everything that was done at the door (life_check.py).
+Everything is the real thing: the bridge is a process that is killed, the two keypads run the firmware on emulated
+boards. Beside them stands a model of what people may expect (life_model.py). In each life codes are made, changed,
+deleted and taken over, at one door or at both, PINs are entered and programmed, and after every entry the door must
+have done what the model allows. From time to time all is put right again; then keypads, database and API have to
+agree with the model, and the log with everything that was done at the doors (life_check.py).
+
+What may never happen, and where it would be seen:
+
+- a door opens outside a window, or for a code that was removed: `Expected.press`, at each PIN that is entered, also
+  in the last second before an edge and the first one after;
+- a code that should open does not: the same; never neither the old nor the new, for one that is changed;
+- an acknowledged write is lost: `Hub.ask_and_kill`, at once, and every other one by `difference` and `check_tables`,
+  after all kills and power cuts;
+- an unmanaged slot is changed without being asked: `check_tables` (its place and version); `Expected.press`, for it
+  opens whatever the hub wants; each life begins with such codes, often with ones that the hub wants the PINs of;
+- an event takes effect twice, or vanishes: `check_events` counts entries, dialogues and changes, `life_events.py`
+  holds the events of each code to their edges, and no gap may be told;
+- statuses, errors and windows are not what they should be: `difference`, once all is quiet;
+- a PIN or key is told: `check_silence`, of all that was written in all lives;
+- a byte from the wire crashes either side: `World.close` looks for traces, and holds each frame to the grammar.
 """
 
 import contextlib
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import httpx
 import life_look
 import pytest
 from hil_world import Bench, World, running
-from httpx_retries import Retry
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,13 +42,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from life_check import check_events, check_silence, check_tables, difference
-from life_model import Code, Expected, Terms
-from seam import Seam, SeamHttpApiError
+from life_door import Door, Programmed
+from life_hub import CONTROLS, Hub, fields
+from life_model import Code, Terms
 
-TIMING = "poll_s = 0.2\noffline_s = 1.0\nhandshake_s = 1.0\nstatistics_s = 0.3"
+YEAR_S = 31_536_000
+TIMING = (
+    "poll_s = 0.2\noffline_s = 1.0\nhandshake_s = 1.0\nstatistics_s = 0.3\n"
+    f"ended_kept_s = {YEAR_S}\nbackup_lease_s = {YEAR_S}"  # longer than a life
+)
 PINS = ("482913", "736450", "591024")
+OWN = "659301"  # of a code that is at each keypad from the beginning on, and that nobody asks anything of
 NOBODYS = "908172"
-CONTROLS = ("314592", "271838")  # of a code that always opens: it ends the count of wrong ones
+SPARE = 3  # codes that the hub keeps for nobody yet, on the first keypad
 WRONG_MAX = 4  # one more shuts the keypad for a while
 HOUR_S = 3_600
 SEED = 139  # of the short form: its few lives have something of everything in them
@@ -53,58 +69,80 @@ WINDOWS = {  # hours, from the next edge of a time on
 }
 SOME_PIN = st.sampled_from(PINS)
 SOME_WINDOW = st.sampled_from(sorted(WINDOWS))
-THEN = st.sampled_from([*[None] * 4, *PINS])  # a PIN that is entered right after
+SOME_DOOR = st.sampled_from([0, 0, 1])
+THEN = st.sampled_from([None, None, OWN, OWN, *PINS])  # a PIN that is entered right after
 WHICH = st.integers(0, 7)  # of those that there are, counted round
-
-
-def text(unix_s: int | None) -> str | None:
-    return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).isoformat()
-
-
-def fields(terms: Terms) -> dict[str, Any]:
-    window = {"starts_at": text(terms.from_s), "ends_at": text(terms.until_s)}
-    return {"code": terms.pin, **window}
 
 
 class Lives(RuleBasedStateMachine):
     world: ClassVar[World]
-    bench: ClassVar[Bench]
+    benches: ClassVar[list[Bench]]
     scratch: ClassVar[Path]
 
-    @initialize(codes=st.lists(st.tuples(SOME_PIN, SOME_WINDOW), min_size=1, max_size=3))
-    def begin(self, codes: list[tuple[str, str]]) -> None:
-        """All is quiet, the hub knows of no code but the control, and no window begins or ends for half an hour."""
+    @initialize(
+        codes=st.lists(st.tuples(SOME_DOOR, SOME_PIN, SOME_WINDOW), min_size=1, max_size=3),
+        own=st.lists(st.tuples(SOME_DOOR, SOME_PIN), max_size=2, unique=True),
+        unheard=st.booleans(),
+    )
+    def begin(self, codes: list[tuple[int, str, str]], own: list[tuple[int, str]], unheard: bool) -> None:
+        """The hub has the controls and some more, the keypads some of their own, that it may not have heard of.
+
+        No window begins or ends for half an hour.
+        """
         self.story: list[str] = []
-        self.expected = Expected()
-        self.log_from = 1 << 62
+        self.hub = Hub(self.world, self.story.append)
+        self.doors = [
+            Door(name, keypad, bench, self.story.append)
+            for name, keypad, bench in zip(("front", "back"), self.world.keypads, self.benches, strict=True)
+        ]
         self._put_right()
-        seam, device_id = self.world.seam, self.world.device_id
-        self.world.create(code=NOBODYS)  # whatever the life before has left unread is read before that
-        for code in seam.access_codes.list(device_id=device_id):
-            seam.access_codes.delete(access_code_id=code.access_code_id)
-        for unmanaged in seam.access_codes.unmanaged.list(device_id=device_id):
+        self.doors[0].spare, self.pulled = SPARE, 0
+        for door in self.doors:
+            self._empty(door)
+        for door in self.doors:
+            terms = Terms(CONTROLS[0])
+            door.log_from = life_look.log_end(self.world)
+            id_ = self.world.create(device_id=door.keypad.device_id, code=terms.pin)
+            door.control = Code(id_, terms, [terms])
+            door.expected.add(door.control)
+            self._enter(door, terms.pin)  # ends the count of wrong ones of the life before
+        self._set_clocks(self._middle_s(1))
+        for door in self.doors:
+            if unheard:
+                door.move_the_cable("out")
+            door.program("add", OWN, self._now_s)
+        for place, pin in own:
+            self._program(self.doors[place], "add", pin)
+        for place, pin, window in codes:
+            self.hub.create([self.doors[place]], self._terms(pin, window))
+        for door in self.doors:
+            if unheard:
+                door.move_the_cable("in")
+
+    def _empty(self, door: Door) -> None:
+        """Have everything off the keypad, and told of."""
+        device_id = door.keypad.device_id
+        access_codes = self.world.seam.access_codes
+        self.world.create(device_id=device_id, code=NOBODYS)  # what was unread till then is read before that
+        for code in access_codes.list(device_id=device_id):
+            access_codes.delete(access_code_id=code.access_code_id)
+        for unmanaged in access_codes.unmanaged.list(device_id=device_id):
             mark = self.world.bridge.mark()
-            seam.access_codes.unmanaged.delete(access_code_id=unmanaged.access_code_id)
+            access_codes.unmanaged.delete(access_code_id=unmanaged.access_code_id)
             self.world.bridge.event("access_code.unmanaged.removed", unmanaged.access_code_id, after=mark)
-        self._await_agreement()
-        self.log_from = max(seq for seq, _ in life_look.events(self.world))
-        terms = Terms(CONTROLS[0])
-        self.control = Code(self.world.create(code=terms.pin), terms, [terms])
-        self.expected.add(self.control)
-        self._enter(terms.pin, self.world.clock.now_s())  # ends the count of wrong ones of the life before
-        self._move_clocks(self._middle_s(1))
-        for pin, window in codes:
-            self._create(pin, window)
+        self._await_agreement(door)
 
     def teardown(self) -> None:
         with contextlib.ExitStack() as stack:
             stack.push(self._tell_its_story)
             if (failed := sys.exc_info()[1]) is not None:
                 raise failed
-            if self.has_power:
-                self._stand_at_the_door_when_a_window_begins_or_ends()
+            for door in self.doors:
+                if door.has_power:
+                    self._stand_there_when_a_window_begins_or_ends(door)
             self.be_quiet()
-            check_events(self.world, self.expected, self.log_from)
+            for door in self.doors:
+                check_events(self.world, door)
 
     def _tell_its_story(self, _: object, failed: BaseException | None, __: object) -> None:
         if failed is not None:
@@ -112,45 +150,29 @@ class Lives(RuleBasedStateMachine):
 
     # The API.
 
-    def _terms(self, pin: str, window: str) -> Terms:
+    def _terms(self, pin: str, window: str, *, once: bool = False) -> Terms:
         edge_s = self._middle_s() + HOUR_S // 2
         first, last = WINDOWS[window]
         if first is None or last is None:
-            return Terms(pin)
-        return Terms(pin, edge_s + first * HOUR_S, edge_s + last * HOUR_S)
+            return Terms(pin, once=once)
+        return Terms(pin, edge_s + first * HOUR_S, edge_s + last * HOUR_S, once)
 
-    def _is_taken(self, terms: Terms, ask: Callable[[], object], but: Code | None = None) -> bool:
-        """Ask for a code or a change; return whether it was refused because of another one, and rightly."""
-        refuses = self.expected.refuses(terms, self.world.clock.now_s(), but)
-        try:
-            ask()
-        except SeamHttpApiError as error:
-            if error.code != "duplicate_access_code" or refuses == "not":
-                raise
-            self._tell("refused")
-            return True
-        assert refuses != "must", f"{terms} was taken, which another one has"
-        return False
-
-    def _made(self, code_id: str, terms: Terms) -> None:
-        self.expected.add(Code(code_id, terms, [None, terms]))
-
-    def _pick(self, which: int, *, managed: bool) -> Code | None:
+    def _pick(self, door: Door, which: int, *, managed: bool) -> Code | None:
         """One that may be changed by the API."""
         codes = [
             code
-            for code in self.expected.alive()
-            if code is not self.control
-            and (code.is_managed, code.is_converting) == (managed, False)
+            for code in door.expected.alive()
+            if code is not door.control
+            and code.wanted.pin != OWN
+            and (code.is_managed, code.is_converting, code.is_backup) == (managed, False, False)
             and code.code_id is not None
         ]
         return codes[which % len(codes)] if codes else None
 
-    @precondition(lambda self: self.has_bridge)
+    @precondition(lambda self: self.hub.runs)
     @rule(
-        do=st.sampled_from(
-            ["create", "create", "name", "code", "code", "window", "both", "delete", "delete"]
-        ),
+        place=SOME_DOOR,
+        do=st.sampled_from(["create", "once", "both", "name", "code", "window", "all", "delete", "delete"]),
         killing=st.sampled_from([*[False] * 7, True]),
         which=WHICH,
         pin=SOME_PIN,
@@ -158,277 +180,236 @@ class Lives(RuleBasedStateMachine):
         then=THEN,
     )
     def ask_for_a_code(
-        self, do: str, killing: bool, which: int, pin: str, window: str, then: str | None
+        self, place: int, do: str, killing: bool, which: int, pin: str, window: str, then: str | None
     ) -> None:
-        if killing:
-            self._ask_and_kill_the_bridge(do, which, pin)
-        elif do == "create":
-            self._create(pin, window)
-        elif (code := self._pick(which, managed=True)) and do == "delete":
-            self._tell(f"delete {code}")
-            self.world.seam.access_codes.delete(access_code_id=code.code_id)
-            code.leave()
-        elif code:
-            self._update(code, do, pin, window)
-        self._enter_then(then)
-
-    @precondition(lambda self: self.has_bridge)
-    @rule(do=st.sampled_from(["convert", "convert", "delete"]), which=WHICH, then=THEN)
-    def ask_for_an_unmanaged_code(self, do: str, which: int, then: str | None) -> None:
-        code = self._pick(which, managed=False)
-        if code is None:
-            return
-        self._tell(f"{do} {code}")
-        if do == "convert":
-            self.world.seam.access_codes.unmanaged.convert_to_managed(access_code_id=code.code_id)
-            code.is_converting = True
+        door = self.doors[place]
+        makes = do in ("create", "once", "both")
+        code = None if makes else self._pick(door, which, managed=True)
+        if code is None and not makes:
+            pass
+        elif killing and do != "name" and not (code and code.wanted.once):
+            self.hub.ask_and_kill(door, do, code, pin)
+        elif code is None:
+            self._create(self.doors if do == "both" else [door], self._terms(pin, window, once=do == "once"))
+        elif do == "delete":
+            self.hub.delete(code)
         else:
-            self.world.seam.access_codes.unmanaged.delete(access_code_id=code.code_id)
-            code.leave()
-        self._enter_then(then)
+            self._update(door, code, do, pin, window)
+        self._enter_then(door, then)
 
-    def _create(self, pin: str, window: str) -> None:
-        terms = self._terms(pin, window)
-        self._tell(f"create {window} {terms}")
-        made: list[str] = []
+    def _create(self, doors: list[Door], terms: Terms) -> None:
+        """One that opens once gets a PIN of its own: of two with one PIN only the log tells which has opened."""
+        if not terms.once or not any(door.expected.may_hold(terms.pin) for door in doors):
+            self.hub.create(doors, terms)
 
-        def ask() -> None:
-            reply = self.world.seam.access_codes.create(device_id=self.world.device_id, **fields(terms))
-            made.append(reply.access_code_id)
-
-        if not self._is_taken(terms, ask):
-            self._made(*made, terms)
-
-    def _update(self, code: Code, change: str, pin: str, window: str) -> None:
-        terms, is_over = code.wanted, code.wanted.is_over(self.world.clock.now_s())
-        if change in ("window", "both"):
+    def _update(self, door: Door, code: Code, change: str, pin: str, window: str) -> None:
+        terms, is_over = code.wanted, code.is_over(self._now_s)
+        if change in ("window", "all"):
             terms = self._terms(terms.pin, window)
-        if change in ("code", "both"):
-            terms = Terms(pin, terms.from_s, terms.until_s)
-        asked: dict[str, Any] = {"access_code_id": code.code_id}
-        if change == "name":
-            asked["name"] = f"name {code.changes}"
-        elif terms == code.wanted or (is_over and change == "code"):
+        if change in ("code", "all"):
+            terms = replace(terms, pin=pin)
+        if change != "name" and (terms == code.wanted or (is_over and change == "code") or code.wanted.once):
             return
-        else:
-            asked |= fields(terms)
-        self._tell(f"update {change} {window} {code} to {terms}")
-        if not self._is_taken(
-            terms, lambda: self.world.seam.client.post("/access_codes/update", json=asked), code
-        ):
-            self.expected.want(code, terms)
+        self.hub.update(door, code, change, code.wanted if change == "name" else terms)
 
-    def _ask_and_kill_the_bridge(self, change: str, which: int, pin: str) -> None:
-        """Whether that was done only the next bridge can tell. What was answered has been done."""
-        code = None if change == "create" else self._pick(which, managed=True)
-        now_s = self.world.clock.now_s()
-        if change != "create" and (code is None or code.wanted.is_over(now_s)):
+    @precondition(lambda self: self.hub.runs)
+    @rule(place=SOME_DOOR, do=st.sampled_from(["convert", "convert", "delete"]), which=WHICH, then=THEN)
+    def ask_for_an_unmanaged_code(self, place: int, do: str, which: int, then: str | None) -> None:
+        door = self.doors[place]
+        code = self._pick(door, which, managed=False)
+        if code is not None and do == "delete":
+            self.hub.delete(code)
+        elif code is not None and not code.is_over(self._now_s) and not code.wanted.is_used:
+            self.hub.convert(code)
+        self._enter_then(door, then)
+
+    @precondition(lambda self: self.hub.runs and self.pulled < SPARE)
+    @rule(which=WHICH)
+    def pull_a_backup(self, which: int) -> None:
+        """At the first door, which keeps some since before all lives. It is entered in any case."""
+        door = self.doors[0]
+        code = self._pick(door, which, managed=True)
+        if code is None or code.wanted.until_s is None or code.is_over(self._now_s):
             return
-        terms = Terms(pin) if code is None else replace(code.wanted, pin=pin)
-        if change not in ("create", "delete") and code is not None and terms == code.wanted:
-            return
-        if change != "delete" and self.expected.refuses(terms, now_s, code) != "not":
-            return
-        self._tell(f"kill the bridge with {change} {code} {terms}")
-        once = Seam(api_key=self.world.api_key, endpoint=self.world.endpoint, retries=Retry(total=0))
-        device, id_ = {"device_id": self.world.device_id}, {"access_code_id": code.code_id if code else None}
-        ask: Callable[[], object] = {
-            "create": partial(once.access_codes.create, **device, **fields(terms)),
-            "delete": partial(once.access_codes.delete, **id_),
-        }.get(change, partial(once.access_codes.update, **id_, code=pin))
-        answered: list[object] = []
+        backup = code.backup or self.hub.pull(door, code)
+        if backup is not None:
+            self.pulled += 1
+            self._enter_then(door, backup.wanted.pin)
 
-        def ask_once() -> None:
-            with contextlib.suppress(httpx.TransportError):
-                answered.append(ask())
+    # The doors.
 
-        asking = threading.Thread(target=ask_once)
-        asking.start()
-        self.world.bridge.kill()
-        asking.join()
-        self.world.start_bridge(online=False)
-        listed = {it.access_code_id: it for it in self.world.seam.access_codes.list(**device)}
-        if code is None:
-            known = {it.code_id for it in self.expected.codes}
-            made = [id_ for id_ in listed if id_ not in known]
-            done = bool(made)
-            if made:
-                self._made(*made, terms)
-        elif change == "delete":
-            done = code.code_id not in listed or listed[code.code_id].status == "removing"
-            if done:
-                code.leave()
-        else:
-            done = listed[code.code_id].code == pin
-            if done:
-                self.expected.want(code, terms)
-        self._tell(f"answered: {bool(answered)}, done: {done}")
-        assert done or not answered, "an acknowledged write is lost"
-
-    # The door.
-
-    @precondition(lambda self: self.has_power)
-    @rule(pins=st.lists(st.sampled_from([*PINS, *PINS, NOBODYS]), min_size=1, max_size=2, unique=True))
-    def enter(self, pins: list[str]) -> None:
+    @rule(
+        place=SOME_DOOR,
+        pins=st.lists(st.sampled_from([*PINS, *PINS, OWN, NOBODYS]), min_size=1, max_size=2, unique=True),
+    )
+    def enter(self, place: int, pins: list[str]) -> None:
         for pin in pins:
-            self._enter(pin, self.world.clock.now_s())
+            self._enter_then(self.doors[place], pin)
 
-    def _enter_then(self, pin: str | None) -> None:
-        if pin is not None and self.has_power:
-            self._enter(pin, self.world.clock.now_s())
+    def _enter_then(self, door: Door, pin: str | None) -> None:
+        if pin is not None and door.has_power:
+            self._enter(door, pin)
 
-    def _enter(self, pin: str, at_s: int) -> None:
-        """Enter a PIN at the door. What the API says of it before is the keypad's own word."""
-        if self.expected.wrong >= WRONG_MAX and pin != self.control.wanted.pin:
-            self._enter(self.control.wanted.pin, at_s)
-        for code in self.expected.may_hold(pin) if self.has_bridge else ():
+    def _enter(self, door: Door, pin: str, at_s: int | None = None) -> None:
+        """Enter a PIN, `at_s` by the keypad's clock if that stands still. First the API is asked about its codes."""
+        expected, at_s = door.expected, self._now_s if at_s is None else at_s
+        if expected.wrong >= WRONG_MAX and pin != door.control.wanted.pin:
+            self._enter(door, door.control.wanted.pin, at_s)
+        for code in expected.may_hold(pin) if self.hub.runs else ():
             if code.is_managed and not code.is_converting:
-                self._ask_about(code)
-        if self.is_linked and self.expected.clock == "unknown":
-            self.expected.clock = "either"
-        opened = self.bench.opens(pin)
-        self._tell(f"{pin} {'opens' if opened else 'is refused'} at {text(at_s)}, {self.expected.clock}")
-        self.expected.press(pin, opened, at_s)
+                self.hub.ask_about(code)
+        if self.hub.may_reach(door) and expected.clock == "unknown":
+            expected.clock = "either"
+        may = expected.may_open(pin, at_s)
+        if len(may) < 2 or not any(code.wanted.once for code in may):
+            door.enter(pin, at_s)
 
-    def _ask_about(self, code: Code) -> None:
-        try:
-            status = self.world.seam.access_codes.get(access_code_id=code.code_id).status
-        except SeamHttpApiError as error:
-            if error.code != "access_code_not_found" or code.state != "leaving":
-                raise
-            code.is_gone()
+    @rule(
+        place=SOME_DOOR,
+        do=st.sampled_from(["add", "add", "once", "days", "delete", "another PIN"]),
+        pin=SOME_PIN,
+        other=SOME_PIN,
+        then=THEN,
+    )
+    def work_at_a_keypad(
+        self,
+        place: int,
+        do: Literal["add", "once", "days", "delete", "another PIN"],
+        pin: str,
+        other: str,
+        then: str | None,
+    ) -> None:
+        door = self.doors[place]
+        if not door.has_power:
+            pass
+        elif do == "delete":
+            if code := self._code_for_sure(door, pin):
+                door.unprogram(code)
+        elif do == "another PIN":
+            code = self._code_for_sure(door, pin)
+            # The hub gives a code of its own that opens once another use with its right PIN.
+            if code and not (code.is_managed and code.wanted.once) and self._is_free(door, other):
+                door.give_another_pin(code, other)
+        elif do == "days":
+            self._program_for_a_day(door, pin)
         else:
-            if status == "set" and not code.taken_off:
-                code.stages = [code.wanted]
+            self._program(door, do, pin)
+        self._enter_then(door, then)
 
-    @precondition(lambda self: self.has_power)
-    @rule(do=st.sampled_from(["add", "add", "delete"]), pin=SOME_PIN)
-    def work_at_the_keypad(self, do: str, pin: str) -> None:
-        if do == "add":
-            self._program(pin)
-        else:
-            self._unprogram(pin)
+    def _is_free(self, door: Door, pin: str) -> bool:
+        """Whether nobody has the PIN there, nor is just getting there."""
+        expected = door.expected
+        return not expected.may_hold(pin) and not (self.hub.may_reach(door) and expected.wanting(pin))
 
-    def _program(self, pin: str) -> None:
-        """With the master PIN, one that nobody has there, nor is just getting there."""
-        if self.expected.may_hold(pin) or (self.is_linked and self.expected.wanting(pin)):
+    def _program(self, door: Door, how: Programmed, pin: str) -> None:
+        if self._is_free(door, pin):
+            door.program(how, pin, self._now_s)
+
+    def _program_for_a_day(self, door: Door, pin: str) -> None:
+        """At a quarter to the next hour, for the window to begin and end between those of others."""
+        if door.expected.clock != "right" or not self._is_free(door, pin):
             return
-        self._tell(f"program {pin}")
-        self.bench.ask(program=pin)
-        self.expected.dialogues += 1
-        self.expected.add(Code(None, Terms(pin), [Terms(pin)], is_managed=False))
+        self._hold_sessions()
+        at_s = self._middle_s() + HOUR_S // 4
+        door.freeze(at_s)
+        door.program("days", pin, at_s)
+        self._set_clocks(self._middle_s(1))
+        door.freeze(None)
 
-    def _unprogram(self, pin: str) -> None:
-        """With the master PIN, one that is there for sure; against the hub's will once for each code."""
-        codes = self.expected.may_hold(pin)
-        if len(codes) != 1 or codes[0].stages != [codes[0].wanted] or codes[0].is_converting:
-            return
+    def _code_for_sure(self, door: Door, pin: str) -> Code | None:
+        """The one that is there; against the hub's will it is disturbed only once."""
+        codes = door.expected.may_hold(pin)
+        if len(codes) != 1 or not codes[0].is_at_rest() or codes[0].is_converting:
+            return None
         [code] = codes
-        if code.is_managed and (code.taken_off or code.wanted.is_over(self.world.clock.now_s())):
-            return
-        self._tell(f"unprogram {code}")
-        self.bench.ask(unprogram=pin)
-        self.expected.dialogues += 1
-        if code.is_managed:
-            code.take_off()
-        else:
-            code.is_gone()
+        if code.is_managed and (code.disturbed or code.is_over(self._now_s)):
+            return None
+        return code
 
     # Harm.
 
-    @property
-    def has_bridge(self) -> bool:
-        return self.world.bridge.process.poll() is None
-
-    @property
-    def is_linked(self) -> bool:
-        """Whether hub and keypad may be talking."""
-        return self.has_bridge and self.has_power and self.cable == "in"
-
-    @rule(cable=st.sampled_from(["out", "silent"]), then=THEN)
-    def move_the_cable(self, cable: Literal["out", "silent"], then: str | None) -> None:
+    @rule(place=SOME_DOOR, cable=st.sampled_from(["out", "silent"]), then=THEN)
+    def move_a_cable(self, place: int, cable: Literal["out", "silent"], then: str | None) -> None:
         """Pull the plug or cut the wires in it, or put that right."""
-        self.cable = cable if self.cable == "in" else "in"
-        self._tell(f"cable {self.cable}")
-        self.bench.ask(cable=self.cable)
-        self._enter_then(then)
+        door = self.doors[place]
+        door.move_the_cable(cable if door.cable == "in" else "in")
+        self._enter_then(door, then)
 
-    @rule(back=st.sampled_from([True, True, False]), then=THEN)
-    def cut_the_power(self, back: bool, then: str | None) -> None:
-        """Or give it back, if it is cut."""
-        if self.has_power:
-            self.bench.ask(power="off")
-            self.expected.clock = "unknown"
-        self.has_power = back or not self.has_power
-        if self.has_power:
-            self.bench.ask(power="on")
-        self._tell(f"power {'on' if self.has_power else 'off'} again")
-        self._enter_then(then)
+    @rule(place=SOME_DOOR, back=st.sampled_from([True, True, False]), then=THEN)
+    def cut_the_power(self, place: int, back: bool, then: str | None) -> None:
+        self.doors[place].cut_the_power(back=back)
+        self._enter_then(self.doors[place], then)
 
-    @rule(how=st.sampled_from(["kill", "kill", "stop"]), back=st.booleans(), then=THEN)
-    def end_the_bridge(self, how: str, back: bool, then: str | None) -> None:
+    @rule(
+        how=st.sampled_from(["kill", "kill", "stop"]),
+        back=st.booleans(),
+        place=SOME_DOOR,
+        then=THEN,
+    )
+    def end_the_bridge(self, how: str, back: bool, place: int, then: str | None) -> None:
         """Or start one, if there is none."""
-        runs = self.has_bridge
+        runs = self.hub.runs
         if runs and how == "kill":
             self.world.bridge.kill()
         elif runs:
             assert self.world.bridge.stop() == 0
         if back or not runs:
             self.world.start_bridge(online=False)
-        self._tell(f"{how if runs else 'no'} bridge{', start' if back or not runs else ''}")
-        self._enter_then(then)
+        self.story.append(f"{how if runs else 'no'} bridge{', start' if back or not runs else ''}")
+        self._enter_then(self.doors[place], then)
 
     # Time.
 
-    def _middle_s(self, hours: int = 0) -> int:
-        """The middle of an hour, so many from now on: edges of windows lie between hours."""
-        return (self.world.clock.now_s() // HOUR_S + hours) * HOUR_S + HOUR_S // 2
+    @property
+    def _now_s(self) -> int:
+        return self.world.clock.now_s()
 
-    def _move_clocks(self, to_s: int) -> None:
-        if self.is_linked:
-            self._touch()
-        self._set_clocks(to_s)
+    def _middle_s(self, hours: int = 0, of_s: int | None = None) -> int:
+        """The middle of an hour, so many from now on: edges of windows lie between them."""
+        return ((self._now_s if of_s is None else of_s) // HOUR_S + hours) * HOUR_S + HOUR_S // 2
+
+    def _hold_sessions(self) -> None:
+        """None may begin while the clocks are moved: that would tell a keypad the hub's time."""
+        for door in self.doors:
+            if self.hub.may_reach(door):
+                self.hub.touch(door)
 
     def _set_clocks(self, to_s: int) -> None:
-        """Both; no session may begin meanwhile, which would tell the keypad the hub's time."""
-        before_s = self.world.clock.now_s()
-        by_s = to_s - before_s
-        if self.has_power:
-            self.bench.ask(skew_s=by_s)
-        self.world.clock.move(self.world.clock.ahead_s + by_s)
-        for code in self.expected.codes:
-            code.grow_older(before_s, to_s)
+        now_s = self._now_s
+        for door in self.doors:
+            door.move_the_clock(now_s, to_s)
+        self.world.clock.move(self.world.clock.ahead_s + to_s - now_s)
 
-    @rule(hours=st.integers(0, 2), then=THEN)
-    def let_time_pass(self, hours: int, then: str | None) -> None:
+    @rule(place=SOME_DOOR, hours=st.integers(0, 2), then=THEN)
+    def let_time_pass(self, place: int, hours: int, then: str | None) -> None:
+        door = self.doors[place]
         if hours:
-            self._tell(f"{hours} hours pass")
-            self._move_clocks(self._middle_s(hours))
-        elif self.has_power:
-            self._stand_at_the_door_when_a_window_begins_or_ends()
-        self._enter_then(then)
+            self.story.append(f"{hours} hours pass")
+            self._hold_sessions()
+            self._set_clocks(self._middle_s(hours))
+        elif door.has_power:
+            self._stand_there_when_a_window_begins_or_ends(door)
+        self._enter_then(door, then)
 
-    def _stand_at_the_door_when_a_window_begins_or_ends(self) -> None:
+    def _stand_there_when_a_window_begins_or_ends(self, door: Door) -> None:
         """Enter the PINs in the last second before and in the first one after."""
-        now_s = self.world.clock.now_s()
         edges = {
             (edge_s, it.pin)
-            for code in self.expected.codes
+            for code in door.expected.codes
             for it in code.stages
             for edge_s in ((it.from_s, it.until_s) if it else ())
-            if edge_s is not None and edge_s > now_s
+            if edge_s is not None and 0 < edge_s - self._now_s < YEAR_S // 2
         }
         if not edges:
             return
-        if self.is_linked:
-            self._touch()
+        self._hold_sessions()
         at_s, _ = min(edges)
         for frozen_s in (at_s - 1, at_s):
-            self.bench.ask(freeze=frozen_s)
+            door.freeze(frozen_s)
             for pin in sorted(pin for edge_s, pin in edges if edge_s == at_s):
-                self._enter(pin, frozen_s)
-        self._set_clocks(at_s + HOUR_S // 2)
-        self.bench.ask(freeze=None)
+                self._enter(door, pin, frozen_s)
+        self._set_clocks(self._middle_s(1, of_s=at_s - HOUR_S // 2))
+        door.freeze(None)
 
     # Rest.
 
@@ -437,48 +418,41 @@ class Lives(RuleBasedStateMachine):
         """All that was broken is whole again, and in the end everybody agrees."""
         if self.story and self.story[-1] == "quiet":
             return
-        self._tell("quiet")
         self._put_right()
-        self._touch()
-        self._await_agreement()
-        self.expected.settle(self.world.clock.now_s())
-        check_tables(self.world, self.expected, self.scratch)
+        for door in self.doors:
+            self.hub.touch(door)
+        for door in self.doors:
+            self._await_agreement(door)
+            door.expected.settle(self._now_s)
+            check_tables(self.world, door, self.scratch)
+        self.pulled = 0
+        self.story.append("quiet")
 
     def _put_right(self) -> None:
-        self.bench.ask(power="on")
-        self.bench.ask(freeze=None)
-        self.bench.ask(cable="in")
-        self.has_power, self.cable = True, "in"
-        if not self.has_bridge:
+        for door in self.doors:
+            door.put_right()
+        if not self.hub.runs:
             self.world.start_bridge(online=False)
 
-    def _touch(self) -> None:
-        """Have the hub write something: it then has a session with the keypad, and has told it the time."""
-        mark = self.world.bridge.mark()
-        [pin] = {*CONTROLS} - {self.control.wanted.pin}
-        self.world.seam.access_codes.update(access_code_id=self.control.code_id, code=pin)
-        self.world.bridge.event("access_code.set_on_device", self.control.code_id, after=mark)
-        self.control.want(Terms(pin))
-        self.control.stages = [Terms(pin)]
-        self.expected.clock = "right"
-
-    def _await_agreement(self) -> None:
+    def _await_agreement(self, door: Door) -> None:
         bridge = self.world.bridge
         for _ in range(LOOKS_MAX):
             mark = bridge.mark()
-            left = difference(self.world, self.expected, self.log_from)
+            left = difference(self.world, door)
             if left is None:
                 return
             bridge.message(lambda _: True, after=mark)
-        pytest.fail(f"that does not come to rest: {left}")
-
-    def _tell(self, what: str) -> None:
-        self.story.append(what)
+        pytest.fail(f"{door.name} does not come to rest: {left}")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("lives"), timing=TIMING) as world:
+    with running(tmp_path_factory.mktemp("lives"), keypads=2, timing=TIMING) as world:
+        now_s = world.clock.now_s()
+        terms = Terms(PINS[0], now_s, now_s + HOUR_S)
+        world.create(
+            **fields(terms), use_backup_access_code_pool=True
+        )  # from now on there are some, for good
         yield world
 
 
@@ -493,8 +467,8 @@ def test_lives_under_every_harm_keep_to_the_model(world: World, long: bool, tmp_
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    Lives.world, Lives.scratch = world, tmp_path / "flash"
-    with world.keypad.bench() as bench:
-        Lives.bench = bench
+    with contextlib.ExitStack() as stack:
+        Lives.world, Lives.scratch = world, tmp_path / "flash"
+        Lives.benches = [stack.enter_context(keypad.bench()) for keypad in world.keypads]
         run_state_machine_as_test(Lives if long else seed(SEED)(Lives), settings=profile)
-    check_silence(world, (*PINS, *CONTROLS, NOBODYS))
+    check_silence(world, (*PINS, *CONTROLS, OWN, NOBODYS))
