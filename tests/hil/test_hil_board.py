@@ -1,14 +1,13 @@
 """What a keypad notices about itself and around its door, as far as the hub sees it."""
 
 import json
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from doorpad_link import messages
 from hil_world import Bench, World, running
+from kept_flash import kept
 
 FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0"
 
@@ -80,15 +79,8 @@ def test_jumper_and_long_press_reset_the_keypad_and_the_hub_brings_its_own_codes
 
 
 def boots(world: World) -> list[int]:
-    """Reset causes of the keypad's starts, out of its flash: 48-byte records in 4 KiB blocks of the upper half."""
-    image = (world.folder / "flash.bin").read_bytes()
-    found = []
-    for at in range(len(image) // 2, len(image), 4096):
-        for record in (image[at + 48 * n : at + 48 * (n + 1)] for n in range(1, 85)):
-            sequence, kind, reason = struct.unpack_from("<I4xBB", record)
-            if zlib.crc32(record[:44]) == int.from_bytes(record[44:], "little") and kind == messages.EV_BOOT:
-                found.append((sequence, reason))
-    return [reason for _, reason in sorted(found)]
+    """Reset causes of the keypad's starts, out of its flash."""
+    return [it.reason for it in kept(world.folder).entries() if it.kind == messages.EV_BOOT]
 
 
 def test_program_that_hangs_during_the_pulse_is_ended_and_the_strike_falls_back_before(world: World) -> None:

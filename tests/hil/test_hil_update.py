@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from doorpad import application
+from doorpad_link import messages
 from hil_world import WAIT_S, Doorpad, World, running
+from kept_flash import kept
 from other_firmware import ROOT, build, update
 
+HARD_RESET = 2  # as MicroPython numbers what the program asked for
 FAST = "offline_s = 1.0\npoll_s = 0.2\nhandshake_s = 1.0\nport_s = 0.1"
 
 
@@ -27,10 +30,13 @@ def _in_state(command: Doorpad, state: str, *, after: int = 0, sent: int = 0) ->
 
 def test_update_by_the_running_bridge_survives_a_pulled_cable_and_lets_the_door_work(world: World) -> None:
     world.create(code="482913")
+    world.create(code="591024", starts_at="2020-01-01T00:00:00Z", ends_at="2099-01-01T00:00:00Z")
     before = world.own_fields()["firmware"]
     new = build(world, "9.8.7")
     total = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
     with world.keypad.bench() as bench:
+        bench.ask(program="315264")
+        held = kept(world.folder)
         command = update(world, new)
         _in_state(command, "sending", sent=total // 4)
         assert warnings(world) == {"scheduled_maintenance_window"}
@@ -49,6 +55,14 @@ def test_update_by_the_running_bridge_survives_a_pulled_cable_and_lets_the_door_
         assert command.process.wait(WAIT_S) == 0
         world.bridge.message(lambda it: it["type"] == "statistics", after=mark)
         assert (world.own_fields()["firmware"], warnings(world)) == ("9.8.7", set())
+        assert held.added(kept(world.folder)) == [
+            (messages.EV_GRANTED, messages.GRANTED),
+            (messages.EV_LOCKED, 0),
+            (messages.EV_DENIED, messages.UNKNOWN_PIN),
+            (messages.EV_BOOT, HARD_RESET),
+            (messages.EV_CLOCK_SET, 0),
+            (messages.EV_UPDATED, messages.PROVEN),
+        ]
         assert bench.opens("482913")
         command = update(world, new)  # it runs already
         assert command.message(lambda _: True) == {"done": "9.8.7"}
@@ -60,6 +74,7 @@ def test_version_that_crashes_is_left_for_the_one_before_which_opens_the_door(wo
     before = world.own_fields()["firmware"]
     bad = build(world, "9.9.9", link="raise RuntimeError('a bad build')")
     with world.keypad.bench() as bench:
+        held = kept(world.folder)
         mark = world.bridge.mark()
         command = update(world, bad)
         _in_state(command, "trial")
@@ -70,6 +85,14 @@ def test_version_that_crashes_is_left_for_the_one_before_which_opens_the_door(wo
         assert world.own_fields()["firmware"] == before
         assert "RuntimeError: a bad build" in world.own_fields()["crashes"][0]["text"]
         assert world.own_fields()["crashes"][0]["version"] == "9.9.9"
+        added = held.added(kept(world.folder))
+        assert added.count((messages.EV_UPDATED, messages.ROLLED_BACK)) == 1
+        assert {kind for kind, _ in added} == {
+            messages.EV_BOOT,
+            messages.EV_CRASHED,
+            messages.EV_UPDATED,
+            messages.EV_CLOCK_SET,
+        }
         assert bench.opens("736450")
     for console in world.data.glob("keypads/*/console.log"):
         console.write_text("")  # the tracebacks are the test's own
