@@ -31,6 +31,7 @@ class Mutant:
 
 LINK = "protocol/doorpad_link"
 SESSION = ("tests/link/test_session.py", "tests/link/test_session_attacks.py")
+BREAKER = ("tests/hil/test_hil_breaker.py",)
 BACKUPS = ("tests/api/test_api_backup_codes.py", "-x")
 CONVERSION = ("tests/api/test_api_conversion.py",)
 SLOTS = ("tests/firmware", "-k", "test_slots or test_link_operations")
@@ -175,6 +176,34 @@ MUTANTS = [
         'code.state = "removing"',
         "pass",
         BACKUPS,
+    ),
+    Mutant(
+        "spare code that the database lost comes back as a person's",
+        "bridge/doorpad/sync/backups.py",
+        "if code.starts_at_s == _FROM_S:",
+        "if False:",
+        BACKUPS,
+    ),
+    Mutant(
+        "keypad that takes nothing written to for ever",
+        "bridge/doorpad/sync/breaker.py",
+        "return self._failed >= REFUSED_MIN",
+        "return False",
+        ("tests/unit/test_breaker.py",),
+    ),
+    Mutant(
+        "deletion no sooner tried than the rest",
+        "bridge/doorpad/sync/step.py",
+        "kind = others if is_others else clears",
+        "kind = clears if is_others else others",
+        ("tests/unit/test_step.py",),
+    ),
+    Mutant(
+        "all sent to a keypad that may take nothing",
+        "bridge/doorpad/sync/step.py",
+        "if not is_proven:",
+        "if False:",
+        BREAKER,
     ),
     Mutant(
         "backup outlives its original",

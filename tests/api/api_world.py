@@ -40,12 +40,14 @@ class Wakes:
     device_ids: list[str] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    tried: list[str] = field(default_factory=list)
 
     def wake(self, device_id: str) -> None:
         self.device_ids.append(device_id)
         self.woken.set()
 
     def try_again(self, device_id: str) -> None:
+        self.tried.append(device_id)
         self.wake(device_id)
 
     def move_strike(

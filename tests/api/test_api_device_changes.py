@@ -184,7 +184,7 @@ async def test_sync_of_the_hub_looks_at_every_keypad(
     doors = {await world.add_device("00112233445566aa"), await world.add_device("00112233445566bb")}
     (account,) = await seam.connected_accounts.list()
     await seam.connected_accounts.sync(connected_account_id=account.connected_account_id)
-    assert set(world.wakes.device_ids) == doors
+    assert set(world.wakes.device_ids) == set(world.wakes.tried) == doors
     response = await http.post("/connected_accounts/sync", json={"connected_account_id": UNKNOWN})
     check_refused(response, 404, "connected_account_not_found")
 
