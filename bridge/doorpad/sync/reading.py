@@ -1,6 +1,6 @@
 """Reading what changed at a keypad, journal and table, into the database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from doorpad_link import messages
@@ -14,8 +14,11 @@ from doorpad.store.database import Database
 from doorpad.store.schema import Device, Slot
 from doorpad.sync import journal
 from doorpad.sync.effects import Learned, apply_record, forget_table
+from doorpad.sync.proof import lost, proven
 from doorpad.sync.timing import Timing
 
+# Somebody at the keypad itself wrote a slot, or cleared it.
+_AT_A_SLOT = (messages.EV_SLOT_SET, messages.EV_SLOT_CLEARED)
 _NAMES_MAY_CHANGE = (messages.EV_SETTINGS_CHANGED, messages.EV_FACTORY_RESET)
 
 
@@ -47,7 +50,8 @@ class Reader:
             if entry.kind == messages.EV_SLOT_SET
         }
         await self._learn_input_names(connection, pages)
-        changed = await self.table(connection, state, happened_ms)
+        noted = {entry.slot for page in pages for entry in page.entries if entry.kind in _AT_A_SLOT}
+        changed = await self.table(connection, state, happened_ms, noted)
         made: dict[int, str] = {}
         for page in pages:
             async with self.database.write() as session:
@@ -101,8 +105,12 @@ class Reader:
         connection: Connection,
         state: KeypadState,
         happened_ms: Mapping[tuple[int, int], int] | None = None,
+        noted: Set[int] = frozenset(),
     ) -> bool:
-        """Read the slots that changed since the last time; return whether any did."""
+        """Read the slots that changed since the last time; return whether any did.
+
+        What another hand did to our codes is read twice, but at the slots that are `noted` in the journal.
+        """
         async with self.database.read() as session:
             since = (await session.get_one(Device, self.device_id)).generation
         if since > state.generation:
@@ -114,9 +122,10 @@ class Reader:
             if generation is None:
                 generation = page.generation
             first = page.following
+            slots = await proven(self.database, self.device_id, self.maker, connection, page.slots, noted)
             async with self.database.write() as session:
                 device = await session.get_one(Device, self.device_id)
-                for item in page.slots:
+                for item in slots:
                     await apply_record(session, device, item, self._learned(happened_ms))
                 if first is None:
                     device.generation = generation
@@ -154,6 +163,8 @@ class Reader:
             page = await operations.changed_since(connection, 0, first)
             found |= {item.slot: item for item in page.slots if item.slot in numbers}
             first = page.following
+        slots = await proven(self.database, self.device_id, self.maker, connection, list(found.values()))
+        found = {item.slot: item for item in slots}
         async with self.database.write() as session:
             device = await session.get_one(Device, self.device_id)
             known = {
@@ -165,6 +176,4 @@ class Reader:
             for number in sorted(found.keys() | known.keys()):
                 if number in known:
                     known[number].version = 0  # whatever it was, the keypad's word counts
-                # Whoever clears a slot leaves a record: where there is none, flash lost it.
-                gone = SlotRecord(number, 0, messages.LOST, None, None, None, None, None, 0)
-                await apply_record(session, device, found.get(number, gone), self._learned())
+                await apply_record(session, device, found.get(number, lost(number)), self._learned())
