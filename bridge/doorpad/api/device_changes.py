@@ -165,7 +165,10 @@ async def _report_metadata(service: Service, params: ReportParams) -> Reply:
             if reported.ultraloq_metadata is None:
                 continue
             if reported.ultraloq_metadata.time_zone not in known:
-                raise invalid_field("devices", "has a time_zone that is not in the IANA database")
+                raise invalid_field(
+                    "devices",
+                    f"name a time_zone of {reported.device_id} that is not in the IANA database, as Europe/Paris is",
+                )
             device.time_zone = reported.ultraloq_metadata.time_zone
     return {}
 

@@ -1,6 +1,7 @@
 """/webhooks: who is told of events."""
 
 import ipaddress
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -19,6 +20,10 @@ from doorpad.events.types import KNOWN, OWN
 from doorpad.store.schema import Delivery, Webhook
 
 _REPLACE: tuple[Verb, ...] = ("PUT", "POST")
+
+# A name that a name server can be asked for: RFC 1123, section 2.1, and the underscore that some networks use.
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(\.{_LABEL})*\.?")
 
 _WEBHOOKS_MAX = 100  # each may hold up to four connections of the hub
 
@@ -74,17 +79,21 @@ def _check_url(url: str, *, private_allowed: bool) -> None:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port  # raises on what is no port
+        port = parts.port  # raises on what is no port
     except ValueError:
         raise invalid_field("url", "is not a URL") from None
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable():
         raise invalid_field("url", "must be an http or https URL")
+    if port == 0:
+        raise invalid_field("url", "must have a port from 1 to 65535, or none")
     if parts.username is not None:
         raise invalid_field("url", "must not have a user name or password")
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return  # a name: what it stands for is looked at before each delivery
+        if not _HOST_NAME.fullmatch(host):
+            raise invalid_field("url", "must name a host by its name or address") from None
+        return  # what the name stands for is looked at before each delivery
     if not private_allowed and not is_public(host):
         raise invalid_field("url", "must not be a private address; the hub's owner can allow it")
 
