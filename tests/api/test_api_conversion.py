@@ -1,5 +1,6 @@
 """Taking over a code of another hand while others are at it: done as it was seen, or failed with nothing lost."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -258,6 +259,20 @@ async def test_brand_that_gives_no_codes_away_says_so(
     assert code.cannot_be_managed is True  # so that a client need not try
     other_id = await world.add_code(await world.add_device(), THEIR_ID, managed=False)
     assert (await seam.access_codes.unmanaged.get(access_code_id=other_id)).cannot_be_managed is None
+
+
+async def test_reply_that_waits_for_a_conversion_tells_that_it_failed(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    device_id = await world.add_device("00112233445566bb", profile="kwikset")
+    await world.add_code(device_id, ID, managed=False)
+    await world.put_on_keypad(ID, slot=3)
+    asked = {"access_code_id": ID, "sync": True}
+    asking = asyncio.create_task(http.patch("/access_codes/unmanaged/convert_to_managed", json=asked))
+    await world.wakes.woken.wait()
+    await world.pass_time(device_id, NOW_MS + 1)
+    attempt = (await asking).json()["action_attempt"]
+    assert (attempt["status"], attempt["error"]["type"]) == ("error", NOT_SET)
 
 
 async def test_code_that_another_hub_takes_over_is_unmanaged_here_until_it_is_taken_back(

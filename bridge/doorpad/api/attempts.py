@@ -116,9 +116,15 @@ async def attempt_reply(service: Service, attempt: ActionAttempt, *, just_begun:
     """The reply that tells how the attempt stands now. `just_begun`: the keypad cannot have done it yet."""
     if just_begun:
         return {"action_attempt": pending_attempt_object(attempt)}
+    return {"action_attempt": await attempt_now(service, attempt)}
+
+
+async def attempt_now(service: Service, attempt: ActionAttempt) -> ActionAttemptObject:
+    """How an attempt stands now. Its row is read again: it may have been finished since."""
     hub = await service.database.hub()
     async with service.database.read() as session:
-        return {"action_attempt": attempt_object(session, hub, attempt, service.now_ms())}
+        row = await session.get_one(ActionAttempt, attempt.action_attempt_id)
+        return attempt_object(session, hub, row, service.now_ms())
 
 
 def pending_attempt_object(attempt: ActionAttempt) -> ActionAttemptObject:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from doorpad.api.attempts import attempt_object
+from doorpad.api.attempts import attempt_now
 from doorpad.api.service import Service
 from doorpad.events.log import Subscription
 from doorpad.store.schema import ActionAttempt
@@ -31,10 +31,7 @@ class Watch:
                             break
 
     async def _is_pending(self, attempt: ActionAttempt) -> bool:
-        hub = await self._service.database.hub()
-        async with self._service.database.read() as session:
-            shown = attempt_object(session, hub, attempt, self._service.now_ms())
-        return shown.status == "pending"
+        return (await attempt_now(self._service, attempt)).status == "pending"
 
 
 @contextlib.asynccontextmanager
