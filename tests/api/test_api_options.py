@@ -277,9 +277,10 @@ async def _makes_up_another_pin_or_none(asking: Asking) -> None:
 
 
 @on((UPDATE,), "is_managed")
-async def _is_managed_already(asking: Asking) -> None:
-    await asking.refused(False)
+async def _is_managed_no_longer(asking: Asking) -> None:
+    assert not (await asking.written(is_managed=False)).managed
     assert (await asking.post(access_code_id=UNKNOWN, is_managed=True)).status_code == 200
+    assert await asking.writes() == []
 
 
 @on((TAKE,), "is_managed")

@@ -7,14 +7,14 @@ import msgspec
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.code_objects import access_code_object, code_rows
+from doorpad.api.code_objects import access_code_object, code_rows, unmanaged_access_code_object
 from doorpad.api.errors import not_found
 from doorpad.api.paging import Pagination, page
 from doorpad.api.params import Ids
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import iso
 from doorpad.store.audit import audit_created
-from doorpad.store.schema import AccessCode, ActionAttempt, Event, Hub
+from doorpad.store.schema import RELEASED, AccessCode, ActionAttempt, Event, Hub
 from doorpad.store.statements import NewRow, Query, Statement
 from doorpad.store.status import on_keypad
 
@@ -177,9 +177,17 @@ def _result(
     """The result of an attempt about a code, or None while the keypad does not match it."""
     if attempt.action_type == "DELETE_ACCESS_CODE":
         return {} if code.state == "deleted" else None
-    if not code.managed:
+    if (
+        attempt.finished != "success"
+        and code.conversion == RELEASED
+        and attempt.created_at_ms >= code.asked_at_ms
+    ):
         return None
     (rows,) = code_rows(session, [code])
+    if not code.managed:
+        if attempt.finished == "success" or (code.conversion is None and _was_announced(session, attempt)):
+            return {"access_code": unmanaged_access_code_object(hub, rows, now_ms)}
+        return None
     if (
         attempt.finished == "success"
         or code.announced is not None

@@ -39,8 +39,9 @@ from doorpad.api.service import (
 )
 from doorpad.api.waiting import watching
 from doorpad.store.audit import audit_changed
-from doorpad.store.schema import AccessCode, ActionAttempt
+from doorpad.store.schema import RELEASED, AccessCode, ActionAttempt
 from doorpad.store.statements import Query, change
+from doorpad.store.status import on_keypad, wanted
 
 _MEMBERS = Query(
     AccessCode,
@@ -65,7 +66,7 @@ class CreateParams(CodeOptions, kw_only=True):
 
 
 class UpdateParams(CodeChange, kw_only=True):
-    """A field left out keeps its value; null clears it."""
+    """A field left out keeps its value; null clears it. `is_managed` false lets a code go that is on its keypad."""
 
     access_code_id: UUID
     device_id: UUID | None = None
@@ -201,7 +202,7 @@ async def _group_pin(
 async def _update(service: Service, params: UpdateParams) -> Reply:
     params.refuse_unsupported()
     if params.is_managed is False:
-        raise invalid_field("is_managed", "false is not supported; delete the code instead")
+        return await _release(service, params)
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
@@ -209,6 +210,8 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             if not code.managed or code.state == "deleted":
                 raise not_found("access_code", params.access_code_id)
             params.refuse_other_length(code.code)
+            if params.is_managed:  # whatever was to let it go
+                change(session, code, conversion=None)
             for_keypad = await change_code(session, code, params, now_ms)
             await params.use_pool(session, code, now_ms)
             if for_keypad and params.attempt_for_offline_device is not None:
@@ -220,6 +223,31 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
         if for_keypad:
             await watch.until_finished(attempt)
     return await attempt_reply(service, attempt, just_begun=for_keypad and not params.sync)
+
+
+async def _release(service: Service, params: UpdateParams) -> Reply:
+    """Leave a code on its keypad as it is, unmanaged. Repeated before that is done, it begins a further attempt."""
+    if params.changes_anything():
+        raise invalid_field("is_managed", "false cannot be asked for together with other changes")
+    now_ms = service.now_ms()
+    async with watching(service, params.sync) as watch:
+        async with service.database.write() as session:
+            code = code_to_change(session, params.access_code_id, params.device_id)
+            if not code.managed or code.state == "deleted":
+                raise not_found("access_code", params.access_code_id)
+            (rows,) = code_rows(session, [code])
+            if not (wanted(code, now_ms // 1_000) and on_keypad(code, rows.slot)):
+                raise invalid_field(
+                    "is_managed",
+                    "cannot be false for a code that its keypad does not hold: delete it instead",
+                )
+            asked = {"conversion": RELEASED, "asked_at_ms": now_ms}
+            change(session, code, **asked)
+            audit_changed(session, code, asked)
+            attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms)
+        service.changes.wake(code.device_id)
+        await watch.until_finished(attempt)
+    return await attempt_reply(service, attempt, just_begun=not params.sync)
 
 
 async def remove_code(service: Service, params: DeleteParams, *, managed: bool) -> Reply:

@@ -40,6 +40,12 @@ class CodeChange(CodeOptions, kw_only=True):
     ends_at: str | UnsetType | None = UNSET
     type: Literal["ongoing", "time_bound"] | None = None
 
+    def changes_anything(self) -> bool:
+        """Whether anything is asked for that `change_code` does."""
+        return (
+            self.name is not UNSET or self.external_modification_allowed() is not None or self.is_for_keypad()
+        )
+
     def is_for_keypad(self) -> bool:
         """Whether anything is asked for that the keypad has to know, even if it is so already."""
         for_keypad = (self.code, self.starts_at, self.ends_at)

@@ -104,14 +104,17 @@ async def _list(service: Service, params: ListParams) -> Reply:
 
 
 async def _convert(service: Service, params: ConvertParams) -> Reply:
-    """Ask for the conversion; the keypad's slot is taken over later. Of a managed code: nothing to do."""
+    """Ask for the conversion; the keypad's slot is taken over later. A managed code stays one."""
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             code = code_to_change(session, params.access_code_id)
             if code.state != "active":
                 raise not_found("access_code", params.access_code_id)
-            asked = {} if code.managed else _asked(code, params, now_ms)
+            if code.managed:  # nothing to do, unless it is about to be let go
+                asked = {"conversion": None} if code.conversion is not None else {}
+            else:
+                asked = _asked(code, params, now_ms)
             asked_now = "conversion" in asked
             if asked_now:
                 _NO_FAILURE.run(session, {"id": code.access_code_id})

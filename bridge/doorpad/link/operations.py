@@ -115,7 +115,7 @@ class SlotWrite:
     """One slot to be written. `if_version` 0: only if it is empty. `op_id`: 8 bytes, of this one change.
 
     `uses_left`: how often it may open, 1 to 256; None: as often as one likes. `duress`: the journal says of its use
-    that it was under threat.
+    that it was under threat. `managed`: by the hub that writes it.
     """
 
     slot: int
@@ -127,13 +127,15 @@ class SlotWrite:
     op_id: bytes
     uses_left: int | None = None
     duress: bool = False
+    managed: bool = True
 
     @property
     def flags(self) -> int:
         """As the keypad tells of them."""
         bound = messages.TIME_BOUND if self.from_s is not None else 0
         duress = messages.DURESS if self.duress else 0
-        return messages.MANAGED | messages.ENABLED | bound | duress | as_flags(self.uses_left)
+        managed = messages.MANAGED if self.managed else 0
+        return managed | messages.ENABLED | bound | duress | as_flags(self.uses_left)
 
     @property
     def op_number(self) -> int:

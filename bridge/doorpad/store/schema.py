@@ -31,7 +31,8 @@ from doorpad.store.profile_names import ProfileName
 LinkState = Literal["new", "online", "resuming", "disconnected", "offline"]
 CodeState = Literal["active", "removing", "deleted"]
 Announced = Literal["scheduled", "set"]
-Conversion = Literal["requested", "forced"]
+Conversion = Literal["requested", "forced", "released"]
+RELEASED: Conversion = "released"
 # A spare code of a keypad: kept for whoever may need one, or given to somebody in place of a code of theirs.
 Backup = Literal["pooled", "pulled"]
 POOLED: Backup = "pooled"
@@ -181,7 +182,7 @@ class AccessCode(Base):
     # What the event log has already said about the code's present version on the keypad.
     announced: Mapped[Announced | None] = mapped_column(String)
     slot: Mapped[int | None]  # where the keypad holds it, if it is known to
-    # To managed, not done yet. "forced": also if another hub manages it.
+    # To managed, not done yet. "forced": also if another hub manages it. "released": of a managed one, to unmanaged.
     conversion: Mapped[Conversion | None] = mapped_column(String)
     # When its present state was last asked for: made, changed for the keypad, to be removed or converted.
     asked_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))

@@ -183,6 +183,7 @@ class Converger:
                 op_id,
                 write.uses_left,
                 write.duress,
+                write.managed,
             )
             for write, op_id in zip(
                 sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True

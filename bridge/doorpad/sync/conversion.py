@@ -1,4 +1,6 @@
-"""Taking over a code that another hand put on a keypad: as it was when that was asked for, or not at all.
+"""Taking over a code that another hand put on a keypad, as it was when that was asked for, or not at all.
+
+And letting a code go that this hub manages: it stays there, and is nobody's.
 
 The keypad takes it over by compare-and-set, in one write that leaves PIN and window as they are, so that the PIN
 opens throughout. What somebody else does to the code meanwhile ends the conversion, and stays as he left it.
@@ -8,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doorpad_link.messages import COUNTED, DURESS, ENABLED, MAKER_KEYPAD, MANAGED
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.link.operations import SlotRecord
 from doorpad.store import brands, makers
-from doorpad.store.schema import AccessCode, ActionAttempt, Device, Slot
+from doorpad.store.schema import AccessCode, ActionAttempt, CodeError, Device, Slot
 from doorpad.sync import external
 from doorpad.sync.following import follow
 from doorpad.sync.plan import Problem
@@ -154,10 +156,34 @@ def is_taken_over(code: AccessCode, found: SlotRecord, hub: int) -> bool:
 async def transfer(session: AsyncSession, code: AccessCode, found: SlotRecord, now_ms: int) -> None:
     """Another hub manages it from now on. It keeps its id here, as a code that is not this hub's."""
     device = await session.get_one(Device, code.device_id)
-    code.managed, code.announced, code.backup = False, None, None
-    follow(code, found)
     whose = f"It is managed {makers.in_words(device, found.maker)}."
     await stand(session, code, Problem(TRANSFERRED, {}), now_ms, is_warning=True, hint=whose)
+    await _unmanage(session, code, found, now_ms)
+
+
+def is_let_go(found: SlotRecord, hub: int) -> bool:
+    """Whether this hub has written that it manages the slot no longer. `hub`: its maker number."""
+    return found.access_code_id is not None and found.maker == hub and not found.flags & MANAGED
+
+
+async def let_go(session: AsyncSession, code: AccessCode, found: SlotRecord, now_ms: int) -> None:
+    """It stays on the keypad, and keeps its id, as a code that nobody manages."""
+    await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))
+    await session.execute(
+        update(ActionAttempt)
+        .where(
+            ActionAttempt.access_code_id == code.access_code_id,
+            ActionAttempt.action_type == "UPDATE_ACCESS_CODE",
+            ActionAttempt.finished.is_(None),
+        )
+        .values(finished="success")
+    )
+    await _unmanage(session, code, found, now_ms)
+
+
+async def _unmanage(session: AsyncSession, code: AccessCode, found: SlotRecord, now_ms: int) -> None:
+    code.managed, code.conversion, code.announced, code.backup = False, None, None, None
+    follow(code, found)
     at = await of_version(session, code, found.version)
     for event_type in ("access_code.deleted", "access_code.unmanaged.created"):
         await tell(session, code, event_type, at, now_ms, made_by=found.maker)

@@ -75,7 +75,13 @@ async def apply_record(session: AsyncSession, device: Device, found: SlotRecord,
         await _left(session, before, found, learned, was_there=was_there)
     if now is not None:
         now.slot = found.slot
-        if now is before and now.conversion is not None and seen and seen[1] != conversion.terms(found):
+        if (
+            now is before
+            and not now.managed
+            and now.conversion is not None
+            and seen
+            and seen[1] != conversion.terms(found)
+        ):
             await conversion.fail(session, now, conversion.CHANGED, learned.now_ms)
         left = uses_left(found.flags)
         # Who writes a slot gives an operation id of his own; a use at the keypad keeps it.
@@ -101,7 +107,17 @@ async def _code_of(
     session: AsyncSession, device: Device, found: SlotRecord, before: AccessCode | None, learned: Learned
 ) -> AccessCode | None:
     """The code that a used slot holds now; a new row where nobody knew it."""
-    if found.access_code_id is not None:
+    known = None
+    if conversion.is_let_go(found, learned.maker):
+        known = await session.get(AccessCode, found.access_code_id)
+        if known is not None and known.managed and known.state == "deleted":
+            return None  # its slot is cleared
+        if known is not None and known.state != "deleted":
+            # Who was changed or deleted meanwhile is written, or taken off, first.
+            if known.managed and known.state == "active" and _holds(found, known):
+                await conversion.let_go(session, known, found, learned.now_ms)
+            return known
+    if found.access_code_id is not None and found.flags & messages.MANAGED:
         code = await session.get(AccessCode, found.access_code_id)
         if code is not None and (code.managed or found.maker == learned.maker):
             if not code.managed:
@@ -121,6 +137,8 @@ async def _code_of(
         return before
     assert device.table_epoch is not None
     code_id = unmanaged_code_id(device.device_id, device.table_epoch, found.slot, found.made)
+    if known is None and conversion.is_let_go(found, learned.maker):
+        code_id = str(found.access_code_id)  # the database lost it
     code = _new_code(device, found, code_id, False, learned.now_ms)
     session.add(code)
     await session.flush()

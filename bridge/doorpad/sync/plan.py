@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from doorpad.store.schema import POOLED, AccessCode, Slot
+from doorpad.store.schema import POOLED, RELEASED, AccessCode, Slot
 from doorpad.store.status import on_keypad, wanted
 
 NO_SPACE = "no_space_for_access_code_on_device"
@@ -22,7 +22,7 @@ DUPLICATE = "duplicate_code_on_device"
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write a code into a slot that is at `if_version` (0: empty)."""
+    """Write a code into a slot that is at `if_version` (0: empty). `managed` False: as it is there, to let it go."""
 
     access_code_id: str
     slot: int
@@ -32,6 +32,7 @@ class Write:
     until_s: int | None
     uses_left: int | None = None
     duress: bool = False
+    managed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ def plan(
         if code.access_code_id in paused or code.access_code_id in evicted:
             continue
         slot = held.get(code.access_code_id)
-        if on_keypad(code, slot):
+        if slot is not None and on_keypad(code, slot):
+            if code.conversion == RELEASED:
+                actions.append(_write(code, slot.slot, slot.version, managed=False))
             continue
         holder = holders.get(code.code)
         if holder is not None and holder is not code:
@@ -185,7 +188,7 @@ def _due(code: AccessCode, now_s: int) -> bool:
     return code.backup != POOLED and (code.starts_at_s is None or code.starts_at_s <= now_s)
 
 
-def _write(code: AccessCode, slot: int, if_version: int) -> Write:
+def _write(code: AccessCode, slot: int, if_version: int, *, managed: bool = True) -> Write:
     assert code.code is not None
     return Write(
         code.access_code_id,
@@ -196,6 +199,7 @@ def _write(code: AccessCode, slot: int, if_version: int) -> Write:
         code.ends_at_s,
         uses_left=code.uses_left,
         duress=code.duress,
+        managed=managed,
     )
 
 

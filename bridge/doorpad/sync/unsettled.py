@@ -66,7 +66,7 @@ def _settled(now_s: int) -> ColumnElement[bool]:
         AccessCode.state == "active",
         or_(
             and_(AccessCode.managed.is_(False), AccessCode.conversion.is_(None)),
-            and_(AccessCode.managed, as_wanted, told, in_time),
+            and_(AccessCode.managed, AccessCode.conversion.is_(None), as_wanted, told, in_time),
         ),
     )
 
