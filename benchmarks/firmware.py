@@ -16,6 +16,7 @@ from pathlib import Path
 from doorpad.emulator import runtime
 
 INSIDE = Path(__file__).parent / "inside" / "decisions.py"
+PARTS = Path(__file__).parent.parent / "tests" / "firmware" / "mpy"  # what its tests use too
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
         done = subprocess.run(
             [*runtime.micropython(), "-X", f"heapsize={runtime.HEAP}", str(INSIDE)],
             cwd=folder,
-            env={**os.environ, "MICROPYPATH": runtime.search_path(program), "TZ": "UTC"},
+            env={**os.environ, "MICROPYPATH": f"{runtime.search_path(program)}:{PARTS}", "TZ": "UTC"},
             capture_output=True,
             text=True,
             check=False,

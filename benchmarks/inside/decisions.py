@@ -9,6 +9,7 @@ import random
 
 import time
 from doorpad_link import messages
+from emulated_table import SEGMENTS, decision_bytes, erase_all, mount
 from esp32 import Partition
 
 from doorpad_fw.decide import decide
@@ -16,9 +17,8 @@ from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
 from doorpad_fw.log import Log
 from doorpad_fw.memory import SLOTS_MAX
-from doorpad_fw.slots import LAYOUT, Slot, Slots
+from doorpad_fw.slots import Slot
 
-SEGMENTS = 128
 FEW = 16
 ROUNDS = 200
 FRAME = 16  # codes in a request of a hub, at most
@@ -29,11 +29,6 @@ WARM_UP = 12_000  # changes or events after which the log goes around its flash
 CHANGES_A_DAY = 100
 EVENTS_A_DAY = 1000
 CYCLES = 100_000  # erases that a block is made for
-
-
-def mount():
-    partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
-    return Slots(Log(partition, 0, SEGMENTS, LAYOUT, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
 
 
 def fill(slots, first, last):
@@ -68,18 +63,6 @@ def frame_us(slots, last):
             slots.put(slot.version, slot)
         best = min(best, time.ticks_diff(time.ticks_us(), began))
     return best
-
-
-def decision_bytes(slots, pin):
-    """Bytes of heap that one decision takes and does not give back before a collection."""
-    gc.collect()
-    gc.disable()
-    before = gc.mem_alloc()
-    for _ in range(10):
-        decide(slots.find(pin), 0, False, False)
-    taken = gc.mem_alloc() - before
-    gc.enable()
-    return taken / 10
 
 
 class Counted:
@@ -129,9 +112,7 @@ def journal_costs():
 
 
 def main():
-    with open("flash.bin", "wb") as file:
-        for _ in range(2 * SEGMENTS):
-            file.write(b"\xff" * 4096)
+    erase_all()
     random.seed(1)
     slots = mount()
     fill(slots, 1, FEW)

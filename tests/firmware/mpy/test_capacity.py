@@ -3,7 +3,6 @@
 import gc
 import random
 
-from doorpad_fw.decide import decide
 from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
 from doorpad_fw.log import Log
@@ -13,25 +12,14 @@ from doorpad_link import messages
 from esp32 import Partition
 
 from cases import equal
+from emulated_table import SEGMENTS, decision_bytes, erase_all, mount
 
-SEGMENTS = 128  # half of the 1 MiB partition
 CHANGES = 10_000
-
-
-def _mount():
-    partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
-    return Slots(Log(partition, 0, SEGMENTS, LAYOUT, lambda: b"abcd"), SLOTS_MAX, bytes(range(32)))
 
 
 def _put(slots, number, version, pin, op):
     slot = Slot(number, 0, messages.ENABLED, 0, 0, 1, op.to_bytes(8, "big"), bytes(16), pin)
     return slots.put(version, slot)
-
-
-def _erase_all():
-    with open("flash.bin", "wb") as file:
-        for _ in range(2 * SEGMENTS):
-            file.write(b"\xff" * 4096)
 
 
 def _reads(slots, pins):
@@ -77,8 +65,8 @@ class _Feeding:
 
 def test_watchdog_is_fed_while_a_full_table_and_a_full_journal_are_read():
     # An ESP32 reads some 1,000 records a second; the watchdog waits for 8 s.
-    _erase_all()
-    slots = _mount()
+    erase_all()
+    slots = mount()
     for number in range(1, SLOTS_MAX + 1):
         _put(slots, number, 0, b"%06d" % number, number)
     partition = slots.log._device
@@ -98,8 +86,8 @@ def test_watchdog_is_fed_while_a_full_table_and_a_full_journal_are_read():
 
 def test_free_slot_is_found_without_a_look_at_flash():
     # Whoever adds a code at the keypad would wait for seconds on an ESP32, and its watchdog for too long.
-    _erase_all()
-    slots = _mount()
+    erase_all()
+    slots = mount()
     for number in range(1, SLOTS_MAX):
         _put(slots, number, 0, b"%06d" % number, number)
     reads = Partition.readblocks
@@ -113,8 +101,8 @@ def test_free_slot_is_found_without_a_look_at_flash():
 
 
 def test_decision_costs_the_same_with_4096_codes_and_leaves_the_heap_alone():
-    _erase_all()
-    slots = _mount()
+    erase_all()
+    slots = mount()
     reads = []
     for count in (16, SLOTS_MAX):
         for number in range(slots.used + 1, count + 1):
@@ -124,18 +112,12 @@ def test_decision_costs_the_same_with_4096_codes_and_leaves_the_heap_alone():
     # Of the half that is known, its own; and of all, in vain: what an eighth of the codes on the way looks like.
     assert 0.5 <= reads[0] <= reads[1] <= 0.65, "records read: %r" % reads
     for pin in (b"000001", b"999999"):
-        gc.collect()
-        gc.disable()
-        before = gc.mem_alloc()
-        for _ in range(10):
-            decide(slots.find(pin), 0, False, False)
-        taken = gc.mem_alloc() - before
-        gc.enable()
-        assert taken <= 10 * 200, "%d bytes for ten decisions" % taken
+        taken = decision_bytes(slots, pin)
+        assert taken <= 200, "%d bytes for a decision" % taken
 
 
 def test_journal_holds_what_the_readme_says_at_any_time():
-    _erase_all()
+    erase_all()
     partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
     journal = Journal(Log(partition, SEGMENTS, SEGMENTS, JOURNAL_LAYOUT, lambda: b"abcd"))
     least = None
@@ -155,8 +137,8 @@ def test_journal_holds_what_the_readme_says_at_any_time():
 
 
 def test_full_table_is_found_changed_and_reloaded_within_the_heap():
-    _erase_all()
-    slots = _mount()
+    erase_all()
+    slots = mount()
     for number in range(1, SLOTS_MAX + 1):
         equal(_put(slots, number, 0, b"%06d" % number, number), (messages.OK, number))
     equal(_put(slots, 1, 0, b"999999", 1_000_000)[0], messages.CONFLICT)
@@ -182,7 +164,7 @@ def test_full_table_is_found_changed_and_reloaded_within_the_heap():
     generation = slots.generation
     del slots
     gc.collect()
-    slots = _mount()
+    slots = mount()
     equal((slots.used, slots.generation), (SLOTS_MAX, generation))
     _check_every_code(slots)
 

@@ -16,7 +16,8 @@ from doorpad_link import messages
 
 from cases import equal
 from keypad_parts import Keypad
-from whole_keypad import Whole, strike
+from strike_watch import strike
+from whole_keypad import Whole
 
 HEAP = "900K"
 NOW_S = 853_315_200  # 2027-01-15T08:00:00Z

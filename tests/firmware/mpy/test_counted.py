@@ -1,30 +1,19 @@
 """Codes that open so many times and no more: their uses at the door, through restarts, power cuts and bad flash."""
 
-import esp32_time  # isort: skip - before anything takes hold of the time
+import esp32_time  # noqa: F401  # isort: skip - before anything takes hold of the time
 
 import struct
 
-import board
-from doorpad_fw import pins
 from doorpad_link import messages
 
 from cases import cases, equal
 from journal_entries import entries_after
 from keypad_parts import SEGMENTS, Keypad, put_body
 from ram_flash import Flash, PowerCut
+from strike_watch import strike, with_loop
 
 HEAP = "700K"
 MAKER = 1  # keypad_parts.py's
-
-_strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
-board.watch(lambda name, level: _strike.append(level) if name == "strike" else None)
-
-
-def _with_loop(function):
-    _strike.clear()
-    esp32_time.call(function, rest_ms=10_000)
-
 
 ONCE = messages.ENABLED | messages.COUNTED
 THRICE = ONCE | 2 * messages.ONE_MORE_USE
@@ -47,8 +36,8 @@ def test_one_time_code_opens_once_also_across_a_restart():
         equal((slot.flags, slot.version, slot.maker), (ONCE | messages.SPENT, 2, MAKER))
         equal(keypad.journal.lockout & 7, 0, "no wrong try")
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 def test_counted_code_opens_as_often_as_it_says_also_across_restarts():
@@ -64,7 +53,7 @@ def test_counted_code_opens_as_often_as_it_says_also_across_restarts():
         opened = [kind for kind, _, slot in keypad.entries() if slot == 7]
         equal(opened, [messages.EV_GRANTED] * 3 + [messages.EV_DENIED] * 2)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def _uses_left(flags):
@@ -94,7 +83,7 @@ def _use_with_a_cut(flash, flags, operation, tear):
             was_cut = False
         except PowerCut:
             was_cut = True
-        opened = _strike.count(1)
+        opened = strike.count(1)
         flash.power_up()
         keypad = Keypad(flash)
         left = _uses_left(keypad.slots.find(b"4711").flags)
@@ -107,7 +96,7 @@ def _use_with_a_cut(flash, flags, operation, tear):
         equal(kinds[-left - 1 :], [messages.EV_GRANTED] * left + [messages.EV_DENIED], what)
         seen.append((opened, used, was_cut))
 
-    _with_loop(play)
+    with_loop(play)
     return seen[0]
 
 
@@ -143,12 +132,12 @@ def test_one_time_code_that_flash_cannot_spend_opens_nothing():
             keypad.flash.stuck[64 * place + 9] = 0xFF
         keypad.enter("4711#")
         equal(keypad.entries(), [(messages.EV_DENIED, messages.CANNOT_SPEND, 7)])
-        equal(_strike, [])
+        equal(strike, [])
         keypad.enter("4711#")
         equal(keypad.entries()[-1], (messages.EV_GRANTED, messages.GRANTED, 7))
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 def test_codes_that_an_application_of_format_1_wrote_are_counted():
@@ -167,7 +156,7 @@ def test_codes_that_an_application_of_format_1_wrote_are_counted():
         granted, denied = messages.EV_GRANTED, messages.EV_DENIED
         equal(kinds, [(granted, 1), (denied, 1), (denied, 2), (granted, 3), (granted, 3)])
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_put_that_comes_again_does_not_renew_a_spent_code():
@@ -183,5 +172,5 @@ def test_put_that_comes_again_does_not_renew_a_spent_code():
         keypad.enter("4711#")
         equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.USED_UP))
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])

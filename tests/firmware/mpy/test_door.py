@@ -9,20 +9,12 @@ from doorpad_link import messages
 from cases import cases, equal
 from keypad_parts import MASTER, Keypad
 from ram_flash import PowerCut
+from strike_watch import strike, with_loop
 
 HEAP = "400K"
 UNIX_OF_2000 = 946_684_800
 NOW_UNIX = 1_800_000_000
 NOW_S = NOW_UNIX - UNIX_OF_2000
-
-_strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
-board.watch(lambda name, level: _strike.append(level) if name == "strike" else None)
-
-
-def _with_loop(function):
-    _strike.clear()
-    esp32_time.call(function, rest_ms=10_000)
 
 
 def test_right_pin_opens_and_is_journaled_with_its_slot():
@@ -32,8 +24,8 @@ def test_right_pin_opens_and_is_journaled_with_its_slot():
         keypad.enter("4711#")
         equal(keypad.entries(), [(messages.EV_GRANTED, messages.GRANTED, 7)])
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 @cases(
@@ -43,7 +35,7 @@ def test_right_pin_opens_and_is_journaled_with_its_slot():
     ("too early", "2222#", -1),
     ("too late", "2222#", 100),
 )
-def test_refused_pin_leaves_the_strike_alone_and_says_why(situation):
+def test_refused_pin_leaves_thestrike_alone_and_says_why(situation):
     name, keys, offset_s = situation
     reasons = {
         "unknown": messages.UNKNOWN_PIN,
@@ -63,8 +55,8 @@ def test_refused_pin_leaves_the_strike_alone_and_says_why(situation):
         slot = {"0815#": 0, "1111#": 1, "2222#": 2}[keys]
         equal(keypad.entries(), [(messages.EV_DENIED, reasons[name], slot)])
 
-    _with_loop(play)
-    equal(_strike, [])
+    with_loop(play)
+    equal(strike, [])
 
 
 def test_lockout_examines_nothing_and_ends_by_itself():
@@ -77,7 +69,7 @@ def test_lockout_examines_nothing_and_ends_by_itself():
         esp32_time.advance(29_999)
         keypad.door.tick()
         keypad.enter("4711#")
-        equal(_strike, [])
+        equal(strike, [])
         esp32_time.advance(1)
         keypad.door.tick()
         keypad.enter("4711#")
@@ -86,8 +78,8 @@ def test_lockout_examines_nothing_and_ends_by_itself():
         wanted += [(messages.EV_LOCKOUT_END, 0, 0), (messages.EV_GRANTED, 0, 7)]
         equal(keypad.entries(), wanted)
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 def test_master_pin_is_not_examined_during_a_lockout():
@@ -99,7 +91,7 @@ def test_master_pin_is_not_examined_during_a_lockout():
         keypad.enter("1#5555#")
         equal(keypad.slots.used, 0)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_right_pin_outside_its_window_is_no_wrong_try():
@@ -111,7 +103,7 @@ def test_right_pin_outside_its_window_is_no_wrong_try():
             keypad.enter("2222#")
         equal(keypad.kinds(), [(messages.EV_DENIED, messages.TOO_EARLY)] * 12)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases(1, 2, 3, 4)
@@ -125,7 +117,7 @@ def test_power_cut_between_wrong_tries_forgives_none(tries):
             keypad.enter("0000#")
         equal(keypad.entries()[-1][:2], (messages.EV_LOCKOUT, 1))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_power_cut_in_a_lockout_keeps_entry_shut():
@@ -140,13 +132,13 @@ def test_power_cut_in_a_lockout_keeps_entry_shut():
         esp32_time.advance(29_000)
         keypad.door.tick()
         keypad.enter("4711#")
-        equal(_strike, [])
+        equal(strike, [])
         esp32_time.advance(1_000)
         keypad.door.tick()
         keypad.enter("4711#")
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 def test_uptime_counts_across_the_wrap_of_ticks():
@@ -158,7 +150,7 @@ def test_uptime_counts_across_the_wrap_of_ticks():
             keypad.door.tick()
         equal(keypad.door.uptime_ms(), 20 * 86_400_000)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases(0, 1, 7, 12, 13)
@@ -174,7 +166,7 @@ def test_button_during_a_pulse_is_journaled_however_long_ago_it_was_before(days)
         keypad.door.input(inputs.EXIT, True)
         equal(keypad.kinds()[-1], (messages.EV_EXIT, 0))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_uptime_starts_again_at_32_bits():
@@ -185,7 +177,7 @@ def test_uptime_starts_again_at_32_bits():
             keypad.door.tick()
         equal(keypad.door.uptime_ms(), 50 * 86_400_000 - (1 << 32))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_wrong_pin_counts_before_anyone_can_see_the_refusal():
@@ -204,7 +196,7 @@ def test_wrong_pin_counts_before_anyone_can_see_the_refusal():
             keypad = Keypad(keypad.flash)
             equal(keypad.journal.lockout & 7, tries)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_worn_out_flash_does_not_keep_the_door_shut():
@@ -216,8 +208,8 @@ def test_worn_out_flash_does_not_keep_the_door_shut():
         keypad.enter("4711#")
         equal(keypad.entries(), [])
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
@@ -233,7 +225,7 @@ def test_duress_code_looks_and_sounds_like_any_other_and_the_journal_says_it():
 
     shown = []
     for flags, reason in ((0, messages.GRANTED), (messages.DURESS, messages.UNDER_DURESS)):
-        _with_loop(lambda: play(messages.ENABLED | flags, reason))  # noqa: B023 - it is called at once
+        with_loop(lambda: play(messages.ENABLED | flags, reason))  # noqa: B023 - it is called at once
         shown.append([(at - seen[0][0], name, level) for at, name, level in seen])
     equal(shown[1], shown[0])
     assert ("strike", 1) in [(name, level) for _, name, level in shown[0]], shown

@@ -8,6 +8,7 @@ from doorpad_link import messages
 
 from cases import cases, equal
 from keypad_parts import Keypad, put_body
+from strike_watch import with_loop
 
 HEAP = "400K"
 PAUSE_TICKS = 2  # after which nobody types any more
@@ -17,7 +18,6 @@ ONCE = messages.ENABLED | messages.COUNTED
 
 _keypads = []
 _erased_at_strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
 
 
 def _watch(name, level):
@@ -63,10 +63,6 @@ class _Used(Keypad):
             self.door.tick()
 
 
-def _with_loop(function):
-    esp32_time.call(function, rest_ms=10_000)
-
-
 def test_change_that_erases_waits_until_nobody_types():
     def play():
         keypad = _Used()
@@ -76,7 +72,7 @@ def test_change_that_erases_waits_until_nobody_types():
             keypad.door.tick()
         equal((keypad.put(), keypad.erased), (messages.OK, 1))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases("put", "delete", "adopt")
@@ -96,7 +92,7 @@ def test_of_a_change_that_waits_nothing_is_done(change):
             keypad.door.tick()
         equal(keypad.ask(op, body)[0], messages.OK)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_change_that_needs_no_erase_waits_for_nobody():
@@ -105,7 +101,7 @@ def test_change_that_needs_no_erase_waits_for_nobody():
         keypad.enter("1")
         equal(keypad.operations.serve(1, messages.OP_PUT, put_body(2, b"2222"))[0], messages.OK)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_who_types_for_ten_seconds_lets_one_change_erase_once_an_entry_has_ended():
@@ -121,7 +117,7 @@ def test_who_types_for_ten_seconds_lets_one_change_erase_once_an_entry_has_ended
             equal(keypad.put(), messages.OK)
         equal((keypad.put(), keypad.erased), (messages.BUSY, 1))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_who_types_without_end_keeps_a_hub_waiting_for_a_minute():
@@ -132,7 +128,7 @@ def test_who_types_without_end_keeps_a_hub_waiting_for_a_minute():
         keypad.type("1")
         equal((keypad.put(), keypad.erased), (messages.OK, 1))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_use_of_a_counted_code_erases_nothing_before_the_door_is_open():
@@ -142,7 +138,7 @@ def test_use_of_a_counted_code_erases_nothing_before_the_door_is_open():
         keypad = _Used()
         keypad.enter("4711#")
 
-    _with_loop(play)
+    with_loop(play)
     equal(_erased_at_strike, [0])
 
 
@@ -154,4 +150,4 @@ def test_uses_without_end_find_a_segment_to_be_written_to():
             keypad.slots.spend(9)
         equal(keypad.slots.generation, keypad.version + uses)
 
-    _with_loop(play)
+    with_loop(play)

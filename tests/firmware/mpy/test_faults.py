@@ -14,7 +14,8 @@ from doorpad_link import messages
 from cases import cases, equal, raises
 from keypad_parts import MASTER
 from ram_flash import BLOCK_BYTES
-from whole_keypad import FILE_BLOCKS, SEGMENTS, Whole, strike
+from strike_watch import strike
+from whole_keypad import FILE_BLOCKS, SEGMENTS, Whole
 
 HEAP = "600K"
 RECORD_BYTES = 64

@@ -5,27 +5,24 @@ import esp32_time
 import asyncio
 
 import board
-from doorpad_fw import inputs, pins
+from doorpad_fw import inputs
 from doorpad_fw.inputs import Inputs
 from doorpad_link import messages
 
 from cases import cases, equal
 from keypad_parts import Keypad
+from strike_watch import strike
 
 HEAP = "400K"
 LOCKED = (messages.EV_LOCKED, 0, 0)
 NAMES = {"request_to_exit": inputs.EXIT, "door_contact": inputs.DOOR, "tamper": inputs.TAMPER}
-
-_strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)
-board.watch(lambda name, level: _strike.append(level) if name == "strike" else None)
 
 
 def _rest():
     board._changing.clear()  # those of the keypad before
     for name in NAMES:
         board.contact(name, False)
-    _strike.clear()
+    strike.clear()
 
 
 def _play(script, fitted=(1, 1), on_input=None, looking=False):
@@ -126,14 +123,14 @@ def _with_door(script, prepare=None):
 
 def test_exit_button_opens_and_is_journaled():
     equal(_with_door([(100, "request_to_exit", True)]), [(messages.EV_EXIT, 0, 0), LOCKED])
-    equal(_strike, [1, 0])
+    equal(strike, [1, 0])
 
 
 def test_exit_button_in_the_pulse_is_journaled_and_lets_its_time_begin_anew():
     script = [(at_ms, "request_to_exit", at_ms % 2000 == 0) for at_ms in range(2000, 8000, 1000)]
     script += [(9500, "door_contact", True), (9600, "door_contact", False)]  # within the time of the last one
     equal(_with_door(script), [(messages.EV_EXIT, 0, 0)] * 3 + [LOCKED])
-    equal(_strike, [1, 0] * 3)  # 3 s from each: with hardly a rest between the parts
+    equal(strike, [1, 0] * 3)  # 3 s from each: with hardly a rest between the parts
 
 
 def test_exit_button_that_flutters_is_journaled_once_a_second():
@@ -144,7 +141,7 @@ def test_exit_button_that_flutters_is_journaled_once_a_second():
 
 def test_exit_button_held_for_ever_opens_once():
     _with_door([(100, "request_to_exit", True)])
-    equal(_strike, [1, 0])
+    equal(strike, [1, 0])
 
 
 def test_exit_button_opens_during_a_lockout():
@@ -154,7 +151,7 @@ def test_exit_button_opens_during_a_lockout():
 
     entries = _with_door([(100, "request_to_exit", True)], lock_out)
     equal(entries[-3:], [(messages.EV_LOCKOUT, 1, 0), (messages.EV_EXIT, 0, 0), LOCKED])
-    equal(_strike, [1, 0])
+    equal(strike, [1, 0])
 
 
 def test_exit_button_opens_though_flash_is_worn_out():
@@ -163,7 +160,7 @@ def test_exit_button_opens_though_flash_is_worn_out():
             keypad.flash.stuck[address] = 0xFF
 
     equal(_with_door([(100, "request_to_exit", True)], wear_out), [])
-    equal(_strike, [1, 0])
+    equal(strike, [1, 0])
 
 
 def test_door_opened_after_the_exit_button_is_no_alarm_and_without_it_is_one():
@@ -177,7 +174,7 @@ def test_door_opened_after_the_exit_button_is_no_alarm_and_without_it_is_one():
 def test_first_opening_of_a_door_that_was_shut_at_the_start_is_an_alarm():
     script = [(500, "door_contact", True), (900, "door_contact", False)]
     equal(_with_door(script), [(messages.EV_FORCED, 0, 0), (messages.EV_DOOR_CLOSED, 0, 0)])
-    equal(_strike, [])
+    equal(strike, [])
 
 
 def test_opened_case_is_journaled_with_its_end():

@@ -4,7 +4,7 @@ import esp32_time
 
 import board
 import time
-from doorpad_fw import keys, pins
+from doorpad_fw import keys
 from doorpad_fw.clock_setting import set_time
 from doorpad_fw.slots import op_id_at
 from doorpad_link import messages
@@ -12,28 +12,13 @@ from doorpad_link import messages
 from cases import cases, equal
 from journal_entries import entries_after
 from keypad_parts import MASTER, Keypad, put_body
+from strike_watch import strike, with_loop
 
 HEAP = "400K"
 BEGIN = MASTER.decode() + "#"
 
-_strike = []
 _buzzer = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
-
-
-def _watch(name, level):
-    if name == "strike":
-        _strike.append(level)
-    if name == "buzzer":
-        _buzzer.append((esp32_time.now_ms(), level))
-
-
-board.watch(_watch)
-
-
-def _with_loop(function):
-    _strike.clear()
-    esp32_time.call(function, rest_ms=10_000)
+board.watch(lambda name, level: name == "buzzer" and _buzzer.append((esp32_time.now_ms(), level)))
 
 
 def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
@@ -49,8 +34,8 @@ def test_master_pin_adds_and_deletes_codes_and_each_is_journaled():
         equal(keypad.entries(), wanted)
         equal((keypad.slots.used, keypad.slots.generation), (0, 2))
 
-    _with_loop(play)
-    equal(_strike, [])
+    with_loop(play)
+    equal(strike, [])
 
 
 def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
@@ -61,8 +46,8 @@ def test_code_added_at_the_keypad_opens_and_says_that_it_came_from_there():
         slot = keypad.slots.get(keypad.slots.find(b"5555").number)
         equal((slot.number, slot.flags, slot.maker), (1, messages.ENABLED | messages.FROM_KEYPAD, 0))
 
-    _with_loop(play)
-    equal(_strike, [1, 0])
+    with_loop(play)
+    equal(strike, [1, 0])
 
 
 NOON = 1_794_916_800  # 2026-11-17T12:00:00Z
@@ -95,7 +80,7 @@ def test_code_for_days_opens_from_now_on_until_as_many_days_later_to_the_second(
             equal(_decision(keypad, "5555"), decision, unix_s - NOON)
         time.freeze(None)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases("0", "366", "1000", "9999999999999999")
@@ -108,7 +93,7 @@ def test_number_of_days_that_no_code_may_have_adds_none(days):
         equal(keypad.slots.used, 0)
         time.freeze(None)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_for_days_is_not_added_while_the_clock_is_not_trusted():
@@ -117,7 +102,7 @@ def test_code_for_days_is_not_added_while_the_clock_is_not_trusted():
         keypad.enter(BEGIN + "6#14#5555#8#14#6666#*")
         equal((keypad.slots.used, keypad.kinds()), (0, [(messages.EV_PROGRAMMING, 0)]))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_that_opens_once_opens_once_and_within_its_days_alone():
@@ -133,7 +118,7 @@ def test_code_that_opens_once_opens_once_and_within_its_days_alone():
         equal(_decision(keypad, "7777"), (messages.EV_DENIED, messages.TOO_LATE))
         time.freeze(None)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_for_duress_opens_and_is_told_apart_in_the_journal():
@@ -142,7 +127,7 @@ def test_code_for_duress_opens_and_is_told_apart_in_the_journal():
         keypad.enter(BEGIN + "9#5555#*")
         equal(_decision(keypad, "5555"), (messages.EV_GRANTED, messages.UNDER_DURESS))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_that_is_given_another_pin_keeps_its_days_and_that_it_opens_once():
@@ -156,7 +141,7 @@ def test_code_that_is_given_another_pin_keeps_its_days_and_that_it_opens_once():
         equal(_decision(keypad, "6666"), (messages.EV_DENIED, messages.USED_UP))
         time.freeze(None)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases("123", "1234567890123", "99887766", "4711")
@@ -169,7 +154,7 @@ def test_pin_that_cannot_be_added_changes_nothing(pin):
         equal((keypad.slots.used, keypad.slots.generation), (1, 1))
         equal([kind for kind, _, _ in keypad.entries()], [messages.EV_PROGRAMMING])
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_full_table_takes_no_code_at_the_keypad():
@@ -179,7 +164,7 @@ def test_full_table_takes_no_code_at_the_keypad():
         keypad.enter(MASTER.decode() + "#1#5555#*")
         equal((keypad.slots.used, keypad.slots.find(b"5555")), (1, None))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_pause_of_30_seconds_ends_programming():
@@ -192,7 +177,7 @@ def test_pause_of_30_seconds_ends_programming():
         equal(keypad.entries()[-1][:2], (messages.EV_DENIED, messages.UNKNOWN_PIN))
         equal(keypad.slots.used, 0)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_without_a_master_pin_no_entry_opens_local_programming():
@@ -202,7 +187,7 @@ def test_without_a_master_pin_no_entry_opens_local_programming():
             keypad.enter(pin + "#")
         equal(keypad.kinds(), [(messages.EV_DENIED, messages.UNKNOWN_PIN)] * 3)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
@@ -212,7 +197,7 @@ def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
         equal(keypad.kinds()[0], (messages.EV_DENIED, messages.UNKNOWN_PIN))
         equal(keypad.slots.used, 0)
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_given_another_pin_keeps_its_slot_window_and_owner():
@@ -230,7 +215,7 @@ def test_code_given_another_pin_keeps_its_slot_window_and_owner():
         equal(keypad.slots.find(b"4711"), None)
         equal(keypad.entries()[1:], [(messages.EV_SLOT_CHANGED, 0, 7)])
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_of_the_keypad_with_another_pin_is_another_code():
@@ -244,7 +229,7 @@ def test_code_of_the_keypad_with_another_pin_is_another_code():
         )
         equal(keypad.slots.get(1).op_id, op_id_at(2))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 def test_code_of_the_keypad_is_told_by_the_version_under_which_it_was_made_however_often_it_is_used():
@@ -255,7 +240,7 @@ def test_code_of_the_keypad_is_told_by_the_version_under_which_it_was_made_howev
         kinds = messages.EV_SLOT_SET, messages.EV_GRANTED, messages.EV_DENIED, messages.EV_SLOT_CLEARED
         equal(told, [(kind, 1, 1) for kind in kinds])
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases("0815#5555", "4711#123", "4711#1234567890123", "4711#99887766", "4711#2222")
@@ -269,7 +254,7 @@ def test_change_that_cannot_be_done_changes_nothing(numbers):
         equal((keypad.slots.generation, keypad.slots.find(b"4711").number), (2, 9))
         equal(keypad.kinds(), [(messages.EV_PROGRAMMING, 0)])
 
-    _with_loop(play)
+    with_loop(play)
 
 
 # Digits are told by beeps of 0.1 s every 0.3 s, a zero by one of 0.6 s.
@@ -284,7 +269,7 @@ def test_count_of_codes_is_told_by_beeps(case):
         keypad.enter(BEGIN + "4#")
         _buzzer.clear()
 
-    _with_loop(play)
+    with_loop(play)
     pairs = list(zip(_buzzer[::2], _buzzer[1::2]))
     equal([off[0] - on[0] for on, off in pairs], lengths_ms)
     equal([level for _, level in _buzzer], [1, 0] * len(lengths_ms))
@@ -309,7 +294,7 @@ def test_new_master_pin_counts_at_once_and_after_a_restart_and_the_old_one_no_mo
         keypad.identity.master_tag = stored.master_tag
         equal((keypad.door.is_master(b"24681357"), keypad.door.is_master(MASTER)), (True, False))
 
-    _with_loop(play)
+    with_loop(play)
 
 
 @cases("24681357#24681358", "123#123", "1234567890123#1234567890123", "4711#4711")
@@ -322,4 +307,4 @@ def test_master_pin_that_cannot_be_set_leaves_the_old_one(numbers):
         equal(keypad.kinds(), [(messages.EV_PROGRAMMING, 0)])
         equal(keypad.door.is_master(MASTER), True)
 
-    _with_loop(play)
+    with_loop(play)

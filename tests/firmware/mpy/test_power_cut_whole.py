@@ -15,7 +15,8 @@ from doorpad_link import messages
 from cases import cases, equal
 from keypad_parts import MASTER
 from ram_flash import BLOCK_BYTES, PowerCut
-from whole_keypad import Whole, strike
+from strike_watch import strike
+from whole_keypad import Whole
 
 HEAP = "700K"
 WRONG_MAX = 8  # as whole_keypad.py sets it

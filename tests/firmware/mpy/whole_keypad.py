@@ -6,23 +6,20 @@ Import `esp32_time` first. NVS is in the same file system, as the stand-in keeps
 import asyncio
 import os
 
-import board
 import esp32
 import vfs
-from doorpad_fw import config, health, keys, parts, pins
+from doorpad_fw import config, health, keys, parts
 from doorpad_fw.operations import Operations
 from doorpad_link import identity, messages
 
 from keypad_parts import DEVICE_KEY, MASTER, put_body
 from ram_flash import BLOCK_BYTES, Flash
+from strike_watch import strike
 
 SEGMENTS = 5  # of each half
 FILE_BLOCKS = 16
 _HOME = os.getcwd()
 _FLASH, _FILES = Flash(2 * SEGMENTS), Flash(FILE_BLOCKS)  # one of each for all cases: more would not fit
-strike = []
-board.drive(pins.STRIKE, 1 - pins.STRIKE_ACTIVE)  # as boot.py does first
-board.watch(lambda name, level: strike.append(level) if name == "strike" else None)
 parts._open_link = lambda identity, slots, journal, clock, door, settings, changed: Operations(
     slots, journal, clock, door, settings, b"bootboot"
 )
