@@ -50,6 +50,6 @@ def move(door, journal, attempts, maker, body):
         _end_pulse(door.outputs)
     moved = was_open != bool(opens)
     reason = (messages.STRIKE_OPEN if opens else 0) | (0 if moved else messages.STRIKE_WAS_SO)
-    named = Slot(0, 0, 0, 0, 0, maker, None, attempt_id, None)  # the journal has no other place for an id
+    named = Slot(0, 0, 0, 0, 0, maker, bytes(8), attempt_id, None)  # the journal has no other place for an id
     door.note(messages.EV_HOST_STRIKE, reason, named, maker)
     return messages.OK, moved
