@@ -57,7 +57,7 @@ def test_hub_with_an_empty_database_finds_all_of_a_full_keypad_again(
             mark = world.bridge.mark()
             bench.ask(program=pin)
             world.bridge.event("access_code.unmanaged.created", after=mark)
-        table = life_look.flash(world, tmp_path / "flash")
+        table = life_look.flash(world, world.keypad, tmp_path / "flash")
         before = [shown(world.seam, world.device_id, kind) for kind in ("", "/unmanaged")]
         assert [len(it) for it in before] == [3, 2]
         world.bridge.kill()
@@ -65,7 +65,7 @@ def test_hub_with_an_empty_database_finds_all_of_a_full_keypad_again(
             file.unlink()
         world.start_bridge()
         assert [shown(world.seam, world.device_id, kind) for kind in ("", "/unmanaged")] == before
-        assert life_look.flash(world, tmp_path / "flash") == table, "the keypad is left as it is"
+        assert life_look.flash(world, world.keypad, tmp_path / "flash") == table, "the keypad is left as it is"
         assert [bench.opens(pin) for pin in (*OURS, *THEIRS)] == [True, True, False, True, True, False]
         assert "access_code.unmanaged.created" not in world.event_types(changed)
         with pytest.raises(SeamHttpApiError) as refused:
