@@ -464,7 +464,7 @@ def test_every_method_of_the_installed_sdk_is_called() -> None:
 
 
 def test_reply_that_is_not_as_the_contract_says_is_found(stage: Stage) -> None:
-    reply = stage.seam.client.get("/devices/get", params={"device_id": stage.door}).json()
+    reply = stage.seam.client.get("/devices/get", params={"device_id": stage.door})
     assert findings("/devices/get", "get", reply) == []
     for wrong in ({"created_at": None}, {"errors": [{"error_code": "unheard_of"}]}, {"is_managed": False}):
         assert findings("/devices/get", "get", {**reply, "device": reply["device"] | wrong}), wrong

@@ -65,7 +65,9 @@ def test_hub_with_an_empty_database_finds_all_of_a_full_keypad_again(
             file.unlink()
         world.start_bridge()
         assert [shown(world.seam, world.device_id, kind) for kind in ("", "/unmanaged")] == before
-        assert life_look.flash(world, world.keypad, tmp_path / "flash") == table, "the keypad is left as it is"
+        assert life_look.flash(world, world.keypad, tmp_path / "flash") == table, (
+            "the keypad is left as it is"
+        )
         assert [bench.opens(pin) for pin in (*OURS, *THEIRS)] == [True, True, False, True, True, False]
         assert "access_code.unmanaged.created" not in world.event_types(changed)
         with pytest.raises(SeamHttpApiError) as refused:
