@@ -48,7 +48,10 @@ class Hub:
         return self.runs and door.has_power and door.cable == "in"
 
     def create(self, doors: Sequence[Door], terms: Terms) -> None:
-        """The same code at one door or at several: at all of them or at none."""
+        """The same code at one door or at several: at all of them or at none.
+
+        For several the SDK puts: the same asked for again may be the first, sent again, which takes effect once.
+        """
         self.tell(f"create {terms} at {' and '.join(door.name for door in doors)}")
         made: dict[str, str] = {}
         codes, ids = self.world.seam.access_codes, [door.keypad.device_id for door in doors]
@@ -60,7 +63,12 @@ class Hub:
                 replies = codes.create_multiple(device_ids=ids, **fields(terms))
                 made.update((it.device_id, it.access_code_id) for it in replies)
 
-        if not self._is_taken(doors, terms, ask):
+        def is_first_again() -> bool:
+            known = {code.code_id for door in doors for code in door.expected.codes} & {*made.values()}
+            assert len(known) in (0, len(doors)), "some are new, some are not"
+            return bool(known)
+
+        if not self._is_taken(doors, terms, ask, is_first_again=is_first_again):
             for door in doors:
                 self._made(door, made[door.keypad.device_id], terms)
 
@@ -108,9 +116,16 @@ class Hub:
         return code.backup
 
     def _is_taken(
-        self, doors: Sequence[Door], terms: Terms, ask: Callable[[], object], but: Code | None = None
+        self,
+        doors: Sequence[Door],
+        terms: Terms,
+        ask: Callable[[], object],
+        but: Code | None = None,
+        is_first_again: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Ask for a code or a change; return whether it was refused because of another one, and rightly."""
+        """Ask for a code or a change; return whether it was refused because of another one, and rightly, or was
+        answered with the first answer again.
+        """
         answers = {self._refuses(door, terms, but) for door in doors}
         try:
             ask()
@@ -118,6 +133,9 @@ class Hub:
             if error.code != "duplicate_access_code" or answers == {"not"}:
                 raise
             self.tell("refused")
+            return True
+        if is_first_again():
+            self.tell("answered as before")
             return True
         assert "must" not in answers, f"{terms} was taken, which another one has"
         now_s = self._now_s

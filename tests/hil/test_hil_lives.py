@@ -85,9 +85,9 @@ class Lives(RuleBasedStateMachine):
         unheard=st.booleans(),
     )
     def begin(self, codes: list[tuple[int, str, str]], own: list[tuple[int, str]], unheard: bool) -> None:
-        """The hub has the controls and some more, the keypads some of their own, that it may not have heard of.
+        """The hub has the controls and some more, the keypads some of their own.
 
-        No window begins or ends for half an hour.
+        If it has not heard of these yet, it wants the PIN of one of them. No window begins or ends for half an hour.
         """
         self.story: list[str] = []
         self.hub = Hub(self.world, self.story.append)
@@ -111,7 +111,8 @@ class Lives(RuleBasedStateMachine):
             if unheard:
                 door.move_the_cable("out")
             door.program("add", OWN, self._now_s)
-        for place, pin in own:
+        wanted_too = [codes[0][:2]] if unheard else []
+        for place, pin in (*wanted_too, *own):
             self._program(self.doors[place], "add", pin)
         for place, pin, window in codes:
             self.hub.create([self.doors[place]], self._terms(pin, window))
