@@ -52,7 +52,11 @@ class Life:
     def ask(self, op: int, body: object) -> tuple[int, Any] | None:
         """Status and result; None if the session was lost, and with it what became of the request."""
         try:
-            return self.hub.ask(op, body)
+            answer = self.hub.ask(op, body)
+            while answer[0] == messages.BUSY:  # somebody types
+                self.pass_time(1)
+                answer = self.hub.ask(op, body)
+            return answer
         except Gone:
             self.done["lost sessions"] += 1
             return None
