@@ -15,71 +15,47 @@ from array import array
 
 from micropython import const
 
+from doorpad_fw import seldom
+
 RECORD_BYTES = const(48)
 LAYOUT = (b"dpL1", RECORD_BYTES, 0)
-_FIELDS = "<IIBBHIBBII16sH"
+FIELDS = "<IIBBHIBBII16sH"
 _SPARE_SEGMENTS = const(2)
 _NO_CODE = bytes(16)
-
-
-# Of an entry: the fields of a record, in their order.
-_TIME_AT = const(1)
-_LOCKOUT_AT = const(7)
-_BOOT_AT = const(8)
-_MS_AT = const(11)
 
 
 class Journal:
     """Appends and reads entries over one Log. `feed()` feeds the watchdog while all of it is read."""
 
-    def __init__(self, log, feed=lambda: None):
-        self._log = log
+    def __init__(self, log, feed=None):
+        self.log = log
         self.head = 0  # number of the newest entry, 0 for none
         self.newest: "tuple[int, ...] | None" = None  # the newest intact entry at the start
         self.floor = (0, 0)  # seconds and milliseconds: no later entry may be dated before this
         self.boot = 1  # number of this start
         self.lockout = 0  # packed state of the lockout, written with every entry
-        self._starts = array("I", bytes(4 * log.count))  # number of the first entry of each segment
-        self._load(feed)
+        self.starts = array("I", bytes(4 * log.count))  # number of the first entry of each segment
+        seldom.call("doorpad_fw.journal_care", "load", self, feed)
+        self._make_room()
 
     @property
     def epoch(self):
-        return self._log.epoch
+        return self.log.epoch
 
-    def _load(self, feed):
-        per_segment = self._log.per_segment
-        for segment in self._log.segments():
-            feed()
-            start = self.head + 1  # unless an entry says better
-            for position, payload in self._log.records(segment):
-                if payload is None:
-                    continue
-                self.newest = struct.unpack(_FIELDS, payload)
-                start = self.newest[0] - position % per_segment
-                self._raise_floor(self.newest[_TIME_AT], self.newest[_MS_AT])
-            used = self._log.used if segment == self._log.current else per_segment
-            if used:
-                self._starts[segment] = start
-                self.head = start + used - 1
-        if self.newest is not None:
-            self.boot = self.newest[_BOOT_AT] + 1
-            self.lockout = self.newest[_LOCKOUT_AT]
-        self._make_room()
-
-    def _raise_floor(self, time_s, ms):
+    def raise_floor(self, time_s, ms):
         if (time_s, ms) > self.floor:
             self.floor = (time_s, ms)
 
     @property
     def first(self):
         """Number of the oldest entry still held; `head + 1` if there is none."""
-        starts = [self._starts[n] for n in self._log.segments() if self._starts[n]]
+        starts = [self.starts[n] for n in self.log.segments() if self.starts[n]]
         return min(starts) if starts else self.head + 1
 
     def append(self, kind, reason, time_s, ms, uptime_ms, slot, maker):
         """Write one entry; `slot` is the Slot it is about, `maker` who brought it about. Raises FlashError."""
         sequence = self.head + 1
-        current, used = self._log.current, self._log.used
+        current, used = self.log.current, self.log.used
         fields = (
             sequence,
             time_s,
@@ -95,43 +71,43 @@ class Journal:
             ms,
         )
         try:
-            self._log.append(struct.pack(_FIELDS, *fields))
-            self._raise_floor(time_s, ms)
+            self.log.append(struct.pack(FIELDS, *fields))
+            self.raise_floor(time_s, ms)
         finally:
-            if (self._log.current, self._log.used) != (current, used):
+            if (self.log.current, self.log.used) != (current, used):
                 self.head = sequence
-                if self._log.current != current or not used:
-                    self._starts[self._log.current] = sequence
+                if self.log.current != current or not used:
+                    self.starts[self.log.current] = sequence
         self._make_room()
 
     def _make_room(self):
-        while self._log.free_segments < _SPARE_SEGMENTS and self._drop_oldest():
+        while self.log.free_segments < _SPARE_SEGMENTS and self._drop_oldest():
             pass
 
     def erase_ahead(self):
         """Drop the oldest segment if few are free, so that the next entries wait for no erase; return whether."""
-        return self._log.free_segments < self._log.count // 32 and self._drop_oldest()
+        return self.log.free_segments < self.log.count // 32 and self._drop_oldest()
 
     def _drop_oldest(self):
-        oldest = self._log.segments()[0]
-        if oldest == self._log.current:
+        oldest = self.log.segments()[0]
+        if oldest == self.log.current:
             return False  # so many segments are bad that there is no other
-        self._log.erase(oldest)
-        self._starts[oldest] = 0
+        self.log.erase(oldest)
+        self.starts[oldest] = 0
         return True
 
     def after(self, cursor, count):
         """Return up to `count` entries with numbers beyond `cursor`, in order; each the fields of its record."""
         entries = []
-        segments = self._log.segments()
+        segments = self.log.segments()
         for place, segment in enumerate(segments):
             following = segments[place + 1] if place + 1 < len(segments) else None
-            if following is not None and 0 < self._starts[following] <= cursor + 1:
+            if following is not None and 0 < self.starts[following] <= cursor + 1:
                 continue  # all of this segment lies at or before the cursor
-            for _, payload in self._log.records(segment):
+            for _, payload in self.log.records(segment):
                 if payload is None:
                     continue
-                entry = struct.unpack(_FIELDS, payload)
+                entry = struct.unpack(FIELDS, payload)
                 if entry[0] > cursor:
                     entries.append(entry)
                     if len(entries) == count:

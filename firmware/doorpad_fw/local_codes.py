@@ -57,7 +57,7 @@ class LocalCodes:
         return self._slots.put(if_version, slot)[0] == messages.OK
 
     def _add(self, pin, flags, from_s=0, until_s=0):
-        number = self._slots.free_number()
+        number = seldom.call("doorpad_fw.free_slot", "lowest", self._slots)
         if (
             not number
             or not self._is_free(pin)

@@ -20,14 +20,15 @@ _AT_ONCE = const(512)  # records that are read between two feedings: half a seco
 
 
 def load(slots, feed):
-    """Bring `slots` to what its log holds; `feed()` feeds the watchdog."""
+    """Bring `slots` to what its log holds; `feed()`, if any, feeds the watchdog."""
     log = slots.log
     retired = bytearray((SLOTS_MAX >> 3) + 1)  # a bit for each slot that a retired record speaks of
     replaced = []  # positions of records that are to be retired
     mended = []  # slots whose record is to be written anew
     missing = 0  # records that are not there any more: each may have had a version of its own
     for segment in log.segments():
-        feed()
+        if feed:
+            feed()
         for position, payload in log.records(segment):
             if payload is None:
                 missing += 1
@@ -73,7 +74,7 @@ def _version_at(log, position):
 
 def _index_all(slots, feed):
     for number in range(SLOTS_MAX + 1):
-        if not number % _AT_ONCE:
+        if feed and not number % _AT_ONCE:
             feed()
         position = slots.positions[number]
         if position == NOWHERE:

@@ -13,9 +13,9 @@ from doorpad_fw.memory import BUCKETS, SLOTS_MAX
 _HOME = const(8191)  # a tag's lower 13 bits: its bucket
 _PRINT_SHIFT = const(13)  # of a tag
 _NUMBER_BITS = const(12)
-_NUMBER = const(4095)
+NUMBER = const(4095)
 
-assert BUCKETS == _HOME + 1 and SLOTS_MAX <= _NUMBER + 1
+assert BUCKETS == _HOME + 1 and SLOTS_MAX <= NUMBER + 1
 
 
 def link(number, tag):
@@ -36,8 +36,8 @@ def find(tag, holds):
         if not entry:
             return 0
         if entry >> _NUMBER_BITS == fingerprint:
-            if holds((entry & _NUMBER) + 1):
-                return (entry & _NUMBER) + 1
+            if holds((entry & NUMBER) + 1):
+                return (entry & NUMBER) + 1
             if buckets[at] != entry:
                 continue  # it was unlinked, and another may stand here now
         at = (at + 1) & _HOME
@@ -47,7 +47,7 @@ def unlink(number, tag, tag_of):
     """Take a slot out. `tag_of(number)` gives a slot's tag; -1, if it cannot be told, leaves its entry alone."""
     buckets = memory.slot_buckets
     hole = tag & _HOME
-    while not buckets[hole] or buckets[hole] & _NUMBER != number - 1:
+    while not buckets[hole] or buckets[hole] & NUMBER != number - 1:
         hole = (hole + 1) & _HOME
     at = hole
     while True:
@@ -55,7 +55,7 @@ def unlink(number, tag, tag_of):
         entry = buckets[at]
         if not entry:
             break
-        other_tag = tag_of((entry & _NUMBER) + 1)
+        other_tag = tag_of((entry & NUMBER) + 1)
         home = at if other_tag < 0 else other_tag & _HOME
         # It may move into the hole unless its home lies behind the hole, on its way to here.
         if (at - home) & _HOME >= (at - hole) & _HOME:
@@ -67,22 +67,6 @@ def unlink(number, tag, tag_of):
 def bucket_of(number):
     """Return the bucket in which a slot stands, -1 for none: for one whose tag is lost."""
     for at, entry in enumerate(memory.slot_buckets):
-        if entry and entry & _NUMBER == number - 1:
+        if entry and entry & NUMBER == number - 1:
             return at
     return -1
-
-
-def lowest_absent():
-    """Return the lowest slot that stands in no bucket, 0 if all do."""
-    present = memoryview(memory.scratch)[: SLOTS_MAX >> 3]  # a bit for each slot
-    for at in range(len(present)):
-        present[at] = 0
-    for entry in memory.slot_buckets:
-        if entry:
-            number = entry & _NUMBER
-            present[number >> 3] |= 1 << (number & 7)
-    for at, bits in enumerate(present):
-        for bit in range(8):
-            if not bits >> bit & 1:
-                return 8 * at + bit + 1
-    return 0

@@ -113,7 +113,7 @@ class Slots:
     The index lives in arrays taken at the start: making a second table ends the first.
     """
 
-    def __init__(self, log, capacity, device_key, feed=lambda: None):
+    def __init__(self, log, capacity, device_key, feed=None):
         self.log = log
         self.capacity = capacity
         self.generation = 0
@@ -224,11 +224,6 @@ class Slots:
             access_code_id,
             block[1 : 1 + block[0]],
         )
-
-    def free_number(self):
-        """Return the lowest slot without a code, or 0 if as many as allowed hold one."""
-        # Told by the index: to read a full table takes an ESP32 seconds, in which it does nothing else.
-        return slot_index.lowest_absent() if self.used < self.capacity else 0
 
     def _newest(self, number):
         # (holds a code, version, op_id) of the slot's newest record.

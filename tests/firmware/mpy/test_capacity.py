@@ -3,6 +3,7 @@
 import gc
 import random
 
+from doorpad_fw import free_slot
 from doorpad_fw.journal import LAYOUT as JOURNAL_LAYOUT
 from doorpad_fw.journal import Journal
 from doorpad_fw.log import Log
@@ -93,11 +94,11 @@ def test_free_slot_is_found_without_a_look_at_flash():
     reads = Partition.readblocks
     Partition.readblocks = None
     try:
-        equal(slots.free_number(), SLOTS_MAX)
+        equal(free_slot.lowest(slots), SLOTS_MAX)
     finally:
         Partition.readblocks = reads
     equal(_put(slots, SLOTS_MAX, 0, b"000000", SLOTS_MAX)[0], messages.OK)
-    equal(slots.free_number(), 0)
+    equal(free_slot.lowest(slots), 0)
 
 
 def test_decision_costs_the_same_with_4096_codes_and_leaves_the_heap_alone():

@@ -128,7 +128,7 @@ def test_end_of_a_lockout_that_flash_lost_does_not_join_it_to_the_next():
         door.lock_out()
         door.start(0)
         # Of the lockout before: its end, and the wrong tries since, are lost.
-        log = door.keypad.journal._log
+        log = door.keypad.journal.log
         for number in range(newest, newest + 5):
             at = (4 + log.current) * 4096 + 48 * ((number - 1) % log.per_segment + 1)
             for place in range(at, at + 48):

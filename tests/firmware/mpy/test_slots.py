@@ -3,7 +3,7 @@
 import random
 
 from cryptolib import aes
-from doorpad_fw import health
+from doorpad_fw import free_slot, health
 from doorpad_fw.log import FlashError, Log
 from doorpad_fw.slots import LAYOUT, RECORD_BYTES, Slot, Slots
 from doorpad_link import messages
@@ -379,8 +379,8 @@ def test_lowest_slot_without_a_code_is_free_until_the_capacity_is_reached():
     slots = _mount(Flash(SEGMENTS), 3)
     for number, pin in ((1, b"1111"), (3, b"3333")):
         slots.put(0, _slot(number, pin))
-    equal(slots.free_number(), 2)
+    equal(free_slot.lowest(slots), 2)
     slots.put(0, _slot(2, b"2222"))
-    equal(slots.free_number(), 0)
+    equal(free_slot.lowest(slots), 0)
     slots.clear(1, 1, bytes(8), 0)
-    equal(slots.free_number(), 1)
+    equal(free_slot.lowest(slots), 1)
