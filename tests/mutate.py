@@ -157,6 +157,27 @@ MUTANTS = [
         ("tests/hil/test_hil_digest.py",),
     ),
     Mutant(
+        "code of another hand cleared for one that waits for its PIN",
+        "bridge/doorpad/sync/plan.py",
+        "elif gives_way(holder, code) or",
+        "elif not holder.managed or gives_way(holder, code) or",
+        ("tests/unit/test_plan.py",),
+    ),
+    Mutant(
+        "code of another hand cleared because no hub wants it",
+        "bridge/doorpad/sync/plan.py",
+        "(code.managed and not wanted(code, now_s))",
+        "not wanted(code, now_s)",
+        ("tests/unit/test_plan.py",),
+    ),
+    Mutant(
+        "code made at the keypad told by its slot's version",
+        "firmware/doorpad_fw/journal.py",
+        "slot.made if slot else 0",
+        "slot.version if slot else 0",
+        ("tests/firmware", "-k", "test_local_codes"),
+    ),
+    Mutant(
         "spare codes listed as anybody's",
         "bridge/doorpad/api/code_lookup.py",
         "AccessCode.managed.is_(managed), AccessCode.backup.is_distinct_from(POOLED)",
