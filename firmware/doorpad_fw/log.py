@@ -25,20 +25,20 @@ from array import array
 from doorpad_link import messages
 from micropython import const
 
-from doorpad_fw import health, memory
+from doorpad_fw import health, memory, seldom
 from doorpad_fw.memory import SEGMENT_BYTES
 
 CRC_BYTES = const(4)
 _CRC_OVER_ITSELF = const(0x2144DF1C)  # CRC-32 of anything that its own CRC-32 follows
 _IOCTL_ERASE = const(6)
-_HEADER_BYTES = const(16)
-_BLANK = b"\xff" * 256
-_FREE = const(0)  # in `_sequences`: no valid header; real sequences begin at 1
+HEADER_BYTES = const(16)
+BLANK = b"\xff" * 256
+FREE = const(0)  # in `_sequences`: no valid header; real sequences begin at 1
 _LIVE_BITS_MIN = const(6)  # of a mark's eight: two flips do not retire a record, five do not bring one back
 
 # In `_state`, of a free segment.
 _USED = const(0)  # or not looked at yet
-_CLEAN = const(1)  # known to be erased
+CLEAN = const(1)  # known to be erased
 _BAD = const(2)
 
 
@@ -55,7 +55,7 @@ def is_retired(mark):
     return mark != 0xFF and bin(mark).count("1") < _LIVE_BITS_MIN
 
 
-def _is_whole(record):
+def is_whole(record):
     # `record` ends with its CRC. What has one flipped bit is turned back in place; returns (whole, it was so).
     if binascii.crc32(record) == _CRC_OVER_ITSELF:
         return True, False
@@ -100,60 +100,17 @@ class Log:
         # Views that are there from the start: reading a record takes nothing from the heap.
         self._sealed = memoryview(self._record)[self._mark_bytes :]
         self.payload = memoryview(self._record)[:-CRC_BYTES]
-        self._find_segments(new_epoch)
-
-    def _find_segments(self, new_epoch):
-        header = memoryview(self._record)[:_HEADER_BYTES]
-        for segment in range(len(self._sequences)):
-            self._device.readblocks(self._first + segment, header, 0)
-            whole, mended = _is_whole(header)
-            if mended:
-                health.report(messages.HEALTH_BIT_FLIPPED)
-            if whole:
-                magic, sequence, epoch = struct.unpack_from("<4sI4s", header)
-                if magic != self._magic:
-                    raise FormatError("flash holds %s, not %s" % (magic, self._magic))
-                self._sequences[segment] = sequence
-                if self._current < 0 or sequence > self._sequences[self._current]:
-                    self._current = segment
-                    self.epoch = epoch
-        for segment, sequence in enumerate(self._sequences):
-            if sequence == _FREE:
-                self._look_at_free(segment)
-        if self._current < 0:
-            self.was_empty = True
-            self.epoch = new_epoch()
-            self._open_next(1)
-        else:
-            self._used = self._count_used()
-
-    def _look_at_free(self, segment):
-        if self._is_blank(segment, 0):
-            self._state[segment] = _CLEAN
-            return
-        header = memoryview(self._record)[:4]
-        self._device.readblocks(self._first + segment, header, 0)
-        # Zeroed: it is being erased. Blank: so it is, or it was never opened. Anything else was a header.
-        if header not in (_BLANK[:4], bytes(4)) and not self._is_blank(segment, self._record_bytes):
-            self.lost_segments += 1
-        self.erase(segment)
+        seldom.call("doorpad_fw.log_care", "load", self, new_epoch)
 
     def _is_blank(self, segment, offset):
         # In pieces: 4 KiB more of heap in one block may not be there.
         while offset < SEGMENT_BYTES:
-            piece = memoryview(memory.scratch)[: min(len(_BLANK), SEGMENT_BYTES - offset)]
+            piece = memoryview(memory.scratch)[: min(len(BLANK), SEGMENT_BYTES - offset)]
             self._device.readblocks(self._first + segment, piece, offset)
-            if piece != _BLANK[: len(piece)]:
+            if piece != BLANK[: len(piece)]:
                 return False
             offset += len(piece)
         return True
-
-    def _count_used(self):
-        for index in range(self.per_segment, 0, -1):
-            self._device.readblocks(self._first + self._current, self._record, index * self._record_bytes)
-            if self._record != self._blank:
-                return index
-        return 0
 
     def _open_next(self, sequence):
         header = struct.pack("<4sI4s", self._magic, sequence, self.epoch)
@@ -161,7 +118,7 @@ class Log:
         count = len(self._sequences)
         for step in range(1, count + 1):
             segment = (self._current + step) % count
-            if self._state[segment] != _CLEAN:
+            if self._state[segment] != CLEAN:
                 continue
             try:
                 self._program(segment, 0, header)
@@ -191,7 +148,7 @@ class Log:
     def free_segments(self):
         free = 0
         for n in range(self.count):
-            if self._sequences[n] == _FREE and self._state[n] != _BAD:
+            if self._sequences[n] == FREE and self._state[n] != _BAD:
                 free += 1
         return free
 
@@ -207,7 +164,7 @@ class Log:
 
     def segments(self):
         """Return the segments in use, oldest first."""
-        used = [n for n in range(self.count) if self._sequences[n] != _FREE]
+        used = [n for n in range(self.count) if self._sequences[n] != FREE]
         used.sort(key=lambda n: self._sequences[n])
         return used
 
@@ -222,15 +179,15 @@ class Log:
 
     def erase(self, segment):
         """Free a segment and leave it erased, or out of use if it does not erase."""
-        self._sequences[segment] = _FREE
+        self._sequences[segment] = FREE
         try:
             # What does not erase, or not wholly, must not pass for a segment at the next start.
-            self._program(segment, 0, bytes(_HEADER_BYTES))
+            self._program(segment, 0, bytes(HEADER_BYTES))
         except FlashError:
             pass  # an erase may still do what a program could not
         self._device.ioctl(_IOCTL_ERASE, self._first + segment)
         if self._is_blank(segment, 0):
-            self._state[segment] = _CLEAN
+            self._state[segment] = CLEAN
         else:
             self._mark_bad(segment)
 
@@ -277,7 +234,7 @@ class Log:
         )
         self.mended = False
         if binascii.crc32(self._sealed) != _CRC_OVER_ITSELF:
-            whole, self.mended = _is_whole(self._sealed)
+            whole, self.mended = is_whole(self._sealed)
             if not whole:
                 raise FlashError("record %d is damaged" % position)
             health.report(messages.HEALTH_BIT_FLIPPED)
@@ -297,7 +254,7 @@ class Log:
                 record = view[start : start + size]
                 if record == self._blank:
                     continue
-                whole, self.mended = _is_whole(record[self._mark_bytes :])
+                whole, self.mended = is_whole(record[self._mark_bytes :])
                 retired = self._mark_bytes and is_retired(record[0])
                 if self.mended and not retired:
                     health.report(messages.HEALTH_BIT_FLIPPED)
