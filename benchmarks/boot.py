@@ -22,7 +22,7 @@ from doorpad.emulator import fleet, runtime
 from doorpad.emulator.keypad import BenchError
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite, op_ids
 
 CODE = "7351"
 STARTS = 5
@@ -33,7 +33,6 @@ async def _fill(data: Path, keypad: Any, codes: int) -> None:
     serial = keypad.keypad.keypad.serial
     key = keyring.load(data / "keys", serial)
     connection, _ = await Connection.open(str(keypad.keypad.cable.name), 115_200, key, serial)
-    op_ids = operations.op_ids(codes)
     writes = [
         SlotWrite(
             slot,
@@ -44,7 +43,7 @@ async def _fill(data: Path, keypad: Any, codes: int) -> None:
             str(UUID(int=slot)),
             op_id,
         )
-        for slot, op_id in enumerate(op_ids, start=1)
+        for slot, op_id in enumerate(op_ids(codes), start=1)
     ]
     for start in range(0, codes, _AT_ONCE):
         results = await operations.put(connection, writes[start : start + _AT_ONCE])

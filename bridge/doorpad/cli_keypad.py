@@ -44,7 +44,7 @@ def _noted(
     database: "Database", command: str, serial: str, fields: Collection[str]
 ) -> AbstractAsyncContextManager[None]:
     """What the block changes at a keypad, in the audit log unless the keypad refuses it."""
-    from doorpad.link.operations import Refused
+    from doorpad.link.asking import Refused
     from doorpad.link.settings import SettingsChanged, SettingsRefused
     from doorpad.store.audit import audited, of_user
     from doorpad.store.identity import device_id_for

@@ -7,6 +7,7 @@ import cbor2
 from doorpad.link import operations
 from doorpad.link.errors import ProtocolViolation
 from doorpad.link.prompt import what_speaks
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import cbor
 from doorpad_link.cbor import CborError
 
@@ -26,7 +27,7 @@ class _Answering:
 
 
 _LOOP = asyncio.new_event_loop()  # one for all inputs: a search tries thousands a second
-_WRITE = operations.SlotWrite(7, 0, "4711", None, None, "00112233-4455-6677-8899-aabbccddeeff", bytes(8))
+_WRITE = SlotWrite(7, 0, "4711", None, None, "00112233-4455-6677-8899-aabbccddeeff", bytes(8))
 _ASKED: list[Any] = [
     lambda link: operations.state(link),
     lambda link: operations.statistics(link),

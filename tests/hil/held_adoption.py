@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from doorpad.link import operations
 from doorpad.link.errors import NoSession
+from doorpad.link.slot_writes import SlotResult
 
 WAIT_S = 60.0
 Stage = Literal["before", "after"]
@@ -56,7 +57,7 @@ if __name__ == "__main__":
     _, at, *sys.argv[1:] = sys.argv
     adopt = operations.adopt
 
-    async def held(*arguments: Any) -> operations.SlotResult:
+    async def held(*arguments: Any) -> SlotResult:
         await _wait_at(at, "before")
         result = await adopt(*arguments)
         if await _wait_at(at, "after") == "lost":

@@ -12,6 +12,7 @@ from doorpad.benchmark import cost, link, peers, report
 from doorpad.benchmark.rig import Target, emulated
 from doorpad.emulator.cable import AT_ONCE
 from doorpad.link import operations
+from doorpad.link.slot_writes import PUTS_MAX
 from doorpad_link import messages
 
 SLOTS = 20
@@ -72,7 +73,7 @@ def test_peer_carries_every_slot_and_is_left_out_only_without_its_package(tmp_pa
 def test_cost_of_a_frame_is_counted_in_the_keypads_heap(tmp_path: Path) -> None:
     free_bytes = 20_000
     told = cost.measure(tmp_path, free_bytes)
-    assert told["slots_a_frame"] == operations.PUTS_MAX
+    assert told["slots_a_frame"] == PUTS_MAX
     assert abs(told["keypad_heap_free_bytes"] - free_bytes) < 4096
     assert 0 < told["keypad_heap_bytes_a_frame"] < free_bytes
     assert told["keypad_us_a_slot"] > 0 and told["hub_us_a_frame"] > 0

@@ -23,7 +23,7 @@ import pytest
 from doorpad import keyring
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad.store.brands import PROFILES
 from doorpad.store.catalogue import CODE_WARNINGS, DEVICE_WARNINGS, ERRORS, Condition
 from doorpad.store.profile_names import ProfileName

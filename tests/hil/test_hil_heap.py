@@ -9,7 +9,8 @@ import pytest
 from doorpad import keyring
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SLOT_MAX, SlotWrite
+from doorpad.link.operations import SLOT_MAX
+from doorpad.link.slot_writes import SlotWrite, op_ids
 from hil_world import WAIT_S, Bench, emulated
 
 # firmware/README.md, "Heap", says why.
@@ -31,7 +32,7 @@ async def fill(connection: Connection) -> None:
         slots = range(first, min(first + AT_ONCE, SLOT_MAX + 1))
         writes = [
             SlotWrite(slot, 0, f"{slot:06d}", None, None, str(UUID(int=slot)), op_id)
-            for slot, op_id in zip(slots, operations.op_ids(len(slots)), strict=True)
+            for slot, op_id in zip(slots, op_ids(len(slots)), strict=True)
         ]
         assert all(result.done for result in await operations.put(connection, writes))
 

@@ -10,7 +10,7 @@ import pytest
 from doorpad import keyring
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import identity, messages
 from doorpad_link.handshake import key_id
 from hil_world import Bench, World, running

@@ -16,7 +16,8 @@ from doorpad import keyring
 from doorpad.link import operations
 from doorpad.link import settings as keypad_settings
 from doorpad.link.connection import Connection
-from doorpad.link.operations import JournalRecord, SlotWrite
+from doorpad.link.operations import JournalRecord
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import messages
 from hil_world import Bench, emulated
 

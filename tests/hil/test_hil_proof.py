@@ -9,7 +9,7 @@ import pytest
 from doorpad import keyring
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad.store.database import Database
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import AccessCode, Device, Event

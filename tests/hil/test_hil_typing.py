@@ -11,7 +11,7 @@ from doorpad import keyring
 from doorpad.emulator.used_flash import use_up_table
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import messages
 from hil_world import Bench, emulated
 

@@ -16,7 +16,8 @@ from doorpad.emulator.faults import Faults
 from doorpad.link import operations, rotation
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, NoSession
-from doorpad.link.operations import SlotRecord, SlotWrite
+from doorpad.link.operations import SlotRecord
+from doorpad.link.slot_writes import SlotWrite
 
 BAUD = 115_200
 # How a keypad may be wired: name -> options of `doorpad emulate` beside the speed.

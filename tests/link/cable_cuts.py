@@ -14,7 +14,7 @@ from doorpad import keyring
 from doorpad.link import operations, rotation
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import messages
 
 ENDS = ("keypad", "hub")

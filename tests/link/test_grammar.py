@@ -20,7 +20,7 @@ from doorpad.emulator.control import ControlServer
 from doorpad.link import operations, update
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import handshake, messages, x25519
 from grammar import OPERATIONS, TEXT, Ear, follows
 from grammar_samples import SAMPLES

@@ -13,7 +13,7 @@ import pytest
 from bad_line import emulated
 from doorpad.emulator.terminal import set_baud
 from doorpad.link import operations
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad_link import messages
 
 SLOTS = 60

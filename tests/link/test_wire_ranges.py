@@ -9,7 +9,7 @@ import pytest
 from doorpad.api import pins, times
 from doorpad.api.errors import ApiError
 from doorpad.link import operations
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 from doorpad.store.schema import Device
 from doorpad_link import cbor, messages
 from grammar import follows

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from doorpad.errors import NextStep
 from doorpad.link import operations
-from doorpad.link.operations import Refused, SlotWrite
+from doorpad.link.asking import Refused
+from doorpad.link.slot_writes import SlotWrite
 from doorpad.link.statuses import STATUSES, refusal, status_of
 from doorpad_link import messages
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 from doorpad.events import delivery
-from doorpad.link import operations
+from doorpad.link.slot_writes import PUTS_MAX
 from doorpad.link.statuses import STATUSES
 from doorpad.sync import breaker, refusals, step
 from doorpad.sync.backoff import Backoff
@@ -30,7 +30,7 @@ def test_page_tells_the_numbers_that_are_no_settings() -> None:
         f"after {REFUSED_BASE:g} s to the power of the number of refusals, at most {REFUSED_S_MAX:g} s"
         in page
     )
-    assert f"up to {operations.PUTS_MAX} slots go in a frame" in page
+    assert f"up to {PUTS_MAX} slots go in a frame" in page
     assert f"at most {refusals.REMEMBERED_MAX} codes are remembered" in page
     first_s, *others = delivery.RETRIES_S
     assert [it % 60 for it in others] == [0] * 5 and [it % 3_600 for it in others[2:]] == [0] * 3

@@ -1,7 +1,7 @@
 """The next actions that are taken out of a plan, and whose turn it is where only one may be tried."""
 
 import pytest
-from doorpad.link import operations
+from doorpad.link.slot_writes import DELETES_MAX
 from doorpad.sync.breaker import REFUSED_MIN, Allowed
 from doorpad.sync.plan import Adopt, Clear, Write
 from doorpad.sync.step import WRITES_MAX, next_step
@@ -15,7 +15,7 @@ ALL = [*WRITES[:1], *ADOPTS, *CLEARS, *WRITES[1:]]
 @pytest.mark.parametrize(
     ("actions", "is_proven", "step"),
     [
-        (ALL, True, CLEARS[: operations.DELETES_MAX]),
+        (ALL, True, CLEARS[:DELETES_MAX]),
         (ALL, False, CLEARS[:REFUSED_MIN]),
         (ADOPTS + WRITES, True, ADOPTS[:1]),
         (ADOPTS + WRITES, False, ADOPTS[:1]),

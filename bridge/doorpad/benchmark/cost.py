@@ -12,7 +12,7 @@ from doorpad_link.device import DeviceSession
 from doorpad_link.host import HostSession, Replied
 
 from doorpad.emulator import runtime
-from doorpad.link import operations
+from doorpad.link.slot_writes import PUTS_MAX
 
 _KEY, _HOST_ID, _DEVICE_ID = bytes(range(100, 132)), b"hub----1", b"keypad-1"
 _CAPABILITIES: list[object] = [1024, 4, 3584, 4096, 4, 12, "0.1.0"]
@@ -30,7 +30,7 @@ def _serve(_maker: int, _op: int, body: Any) -> tuple[int, object]:
 
 def _body() -> list[object]:
     pin, window = b"123456", (1_000_000_000, 1_003_600_000)
-    count = operations.PUTS_MAX
+    count = PUTS_MAX
     return [bytes(8), os.urandom(16 * count), [[0, 1, pin, *window, 3] for _ in range(count)]]
 
 
@@ -62,9 +62,9 @@ def measure(folder: Path, free_bytes: int) -> dict[str, Any]:
         taken_s += time.process_time() - began
         assert isinstance(event, Replied)
     inside = _inside(folder, opening, requests, free_bytes)
-    slots = (_FRAMES - _COUNTED) * operations.PUTS_MAX
+    slots = (_FRAMES - _COUNTED) * PUTS_MAX
     return {
-        "slots_a_frame": operations.PUTS_MAX,
+        "slots_a_frame": PUTS_MAX,
         "hub_us_a_frame": round(taken_s / _FRAMES * 1e6),
         "keypad_us_a_slot": round(inside["us"] / slots, 1),
         "keypad_us_a_frame": round(inside["us"] / (_FRAMES - _COUNTED)),

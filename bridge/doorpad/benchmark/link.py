@@ -20,7 +20,8 @@ from doorpad.emulator.cable import AT_ONCE, Line
 from doorpad.errors import DoorpadError, NextStep
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import Capabilities, SlotWrite
+from doorpad.link.operations import Capabilities
+from doorpad.link.slot_writes import SlotResult, SlotWrite, op_ids
 from doorpad.link.statuses import STATUSES
 
 # A second long past: what is written for the measurement opens no door.
@@ -41,11 +42,11 @@ def writes(slots: Sequence[int], pin_length: int = 6, taken: frozenset[str] = fr
     pins = (pin for n in range(10**pin_length) if (pin := f"{n:0{pin_length}}") not in taken)
     return [
         SlotWrite(slot, 0, pin, _FROM_S, _UNTIL_S, str(uuid4()), op_id)
-        for slot, pin, op_id in zip(slots, pins, operations.op_ids(len(slots)), strict=False)
+        for slot, pin, op_id in zip(slots, pins, op_ids(len(slots)), strict=False)
     ]
 
 
-async def write_all(connection: Connection, slots: list[SlotWrite]) -> list[operations.SlotResult]:
+async def write_all(connection: Connection, slots: list[SlotWrite]) -> list[SlotResult]:
     """All frames at once: the link's own window decides when each one goes."""
     results = await operations.put(connection, slots)
     if refused := next((it for it in results if it.status != messages.OK), None):
@@ -74,7 +75,7 @@ async def many_slots(
     with Meter(connection, target.baud) as meter:
         results = await write_all(connection, table)
     if target.bench is None:
-        clears = zip(results, operations.op_ids(count), strict=True)
+        clears = zip(results, op_ids(count), strict=True)
         await operations.delete(connection, [(it.slot, it.version, op_id) for it, op_id in clears])
     return meter.bulk(count)
 

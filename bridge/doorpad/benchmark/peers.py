@@ -23,7 +23,7 @@ from uuid import UUID
 
 from doorpad.benchmark.rig import bulk
 from doorpad.emulator.cable import Cable, Line, Plug
-from doorpad.link.operations import SlotWrite
+from doorpad.link.slot_writes import SlotWrite
 
 _READ_BYTES = 4096
 _USER_GROUP = 64  # the first that SMP leaves to users

@@ -19,9 +19,9 @@ from doorpad_link.host import Opened
 
 from doorpad import keyring
 from doorpad.keyring import LinkKey
+from doorpad.link.asking import Refused
 from doorpad.link.connection import Connection
 from doorpad.link.errors import NoSession, ProtocolViolation
-from doorpad.link.operations import Refused
 
 
 async def open_session(

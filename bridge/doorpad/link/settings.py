@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from doorpad_link import messages
 
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.link.asking import Refused
 from doorpad.link.connection import Connection
 from doorpad.link.errors import ProtocolViolation
-from doorpad.link.operations import Refused
 
 
 class SettingsRefused(DoorpadError):

@@ -14,9 +14,9 @@ from doorpad_link import messages
 
 from doorpad.application import Application
 from doorpad.errors import DoorpadError, NextStep
+from doorpad.link.asking import BUSY_S
 from doorpad.link.connection import Connection
 from doorpad.link.errors import LinkDown, ProtocolViolation
-from doorpad.link.operations import BUSY_S
 from doorpad.link.statuses import refusal
 
 _AROUND_BYTES = 48  # header, tag, CRC, and what stands around a piece

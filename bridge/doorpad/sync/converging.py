@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from doorpad.link import operations
 from doorpad.link.connection import Connection
-from doorpad.link.operations import SlotRecord, SlotResult, SlotWrite
+from doorpad.link.operations import SlotRecord
+from doorpad.link.slot_writes import SlotResult, SlotWrite, op_ids
 from doorpad.link.statuses import refusal, status_of
 from doorpad.store import brands
 from doorpad.store.catalogue import ERRORS
@@ -186,7 +187,7 @@ class Converger:
                 write.managed,
             )
             for write, op_id in zip(
-                sorted(writes, key=lambda write: write.slot), operations.op_ids(len(writes)), strict=True
+                sorted(writes, key=lambda write: write.slot), op_ids(len(writes)), strict=True
             )
         ]
         results = await operations.put(self.connection, sent)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from doorpad.link import operations
+from doorpad.link.slot_writes import DELETES_MAX, PUTS_MAX
 from doorpad.sync.breaker import REFUSED_MIN, Allowed
 from doorpad.sync.plan import Action, Adopt, Clear, Write
 
 # Frames of one step: the link keeps the keypad's window filled with them, and the line rests only between steps.
 # More would keep a deletion waiting: these take 1.3 s at 115,200 baud.
-WRITES_MAX = 16 * operations.PUTS_MAX
+WRITES_MAX = 16 * PUTS_MAX
 
 
 def next_step(actions: Sequence[Action], allowed: Allowed, turn: int, *, is_proven: bool) -> list[Action]:
@@ -28,7 +28,7 @@ def next_step(actions: Sequence[Action], allowed: Allowed, turn: int, *, is_prov
     if allowed is Allowed.ALL:
         if not is_proven:
             return clears[:REFUSED_MIN] or adopts[:1] or writes[:REFUSED_MIN]
-        return clears[: operations.DELETES_MAX] or adopts[:1] or writes[:WRITES_MAX]
+        return clears[:DELETES_MAX] or adopts[:1] or writes[:WRITES_MAX]
     others = adopts + writes
     if clears and others:
         turn, is_others = divmod(turn, 2)
