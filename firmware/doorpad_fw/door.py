@@ -17,6 +17,8 @@ _ATTENDED_S = const(10)  # so long after a key somebody is still there
 _TYPES_S = const(2)  # and so long the next key may come at any moment
 _HELD_S = const(10)  # of typing without such a pause: then erases wait for the end of an entry only
 _HELD_S_MAX = const(60)  # and then no more: whoever plays with the keys must not keep a hub from the table
+_MATRIX = const(0)
+_WIEGAND = const(1)
 _EXIT_AGAIN_MS = const(1000)  # a contact that flutters must not fill the journal
 
 
@@ -31,8 +33,10 @@ class Door:
         self.outputs = outputs
         self._settings = settings
         self._on_change = on_change
-        self._entry = entry.Entry()
+        # Of the matrix and of the Wiegand keypad: whoever types at one must not spoil what is typed at the other.
+        self._entries = entry.Entry(), entry.Entry()
         self._programming = program.Programming()
+        self._programmed_at = _MATRIX
         self._doorway = Doorway(settings)
         self._lockout = lockout
         self._stuck = 0  # keys
@@ -83,7 +87,7 @@ class Door:
         """Whether a host's write that may erase has to wait: somebody types, and would lose a key."""
         if self._attended_s <= _ATTENDED_S - _TYPES_S:
             return False
-        if self._typed_s < (_HELD_S_MAX if self._entry.has_begun else _HELD_S):
+        if self._typed_s < (_HELD_S_MAX if any(it.has_begun for it in self._entries) else _HELD_S):
             return True
         self._typed_s = 0
         return False
@@ -108,8 +112,11 @@ class Door:
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
         self._note_doorway(self._doorway.tick(now_ms))
-        self._entry.expire(now_ms)
-        if self._programming.expire(now_ms):
+        for typed in self._entries:
+            typed.expire(now_ms)
+        dialogue = self._programming
+        if dialogue.active and (dialogue.expire(now_ms) or not self._settings["programming"]):
+            dialogue.end()
             self.outputs.programming(False)
 
     def input(self, which, active):
@@ -153,34 +160,41 @@ class Door:
         except MemoryError as error:
             self._lacks_memory(error)  # the door is open all the same, and the journal is to have it
 
-    def key(self, key):
+    def key(self, key, at=_MATRIX):
         """Take one key press. For one that the heap has no room for, all of the entry is refused."""
         try:
-            self._key(key)
+            self._key(key, at)
         except MemoryError as error:
             self._lacks_memory(error)
-            self._entry.key("*", ticks_ms())
+            self._entries[at].key("*", ticks_ms())
             self.outputs.refused()
+
+    def wiegand_key(self, key):
+        """The same at the Wiegand keypad."""
+        self.key(key, _WIEGAND)
 
     def _lacks_memory(self, error):
         gc.collect()
         health.report(messages.HEALTH_MEMORY)
         sys.print_exception(error)
 
-    def _key(self, key):
+    def _key(self, key, at):
         now_ms = ticks_ms()
         self._attended_s = _ATTENDED_S
         self.outputs.key_pressed()
-        self._programming.touch(now_ms)
-        did = self._entry.key(key, now_ms)
-        if did == entry.CLEARED and self._programming.active:
+        typed = self._entries[at]
+        is_programming = self._programming.active and at == self._programmed_at
+        if is_programming:
+            self._programming.touch(now_ms)
+        did = typed.key(key, now_ms)
+        if did == entry.CLEARED and is_programming:
             self._programming.end()
             self.outputs.programming(False)
         elif did == entry.ENTERED:
-            if self._programming.active:
-                self._program(self._entry.entered)
+            if is_programming:
+                self._program(typed.entered)
             else:
-                self._judge(self._entry.entered, now_ms)
+                self._judge(typed.entered, now_ms, at)
 
     def key_stuck(self, key, stuck):
         """Note that a key is held down by something else than a finger, or came free."""
@@ -191,7 +205,7 @@ class Door:
             health.withdraw(messages.HEALTH_KEY_STUCK)
         self.note(messages.EV_KEY_STUCK if stuck else messages.EV_KEY_FREED, ord(key))
 
-    def _judge(self, pin, now_ms):
+    def _judge(self, pin, now_ms, at):
         if self._lockout.lapse(now_ms):
             self.note(messages.EV_LOCKOUT_END)
         shut = self._lockout.shut
@@ -199,6 +213,7 @@ class Door:
         if slot is None and not shut and self._settings["programming"] and self.is_master(pin):
             self._lockout.right_pin()
             self._programming.begin(now_ms)
+            self._programmed_at = at
             self.outputs.programming(True)
             self.note(messages.EV_PROGRAMMING)
             return

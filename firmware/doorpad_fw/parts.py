@@ -117,5 +117,5 @@ def build(feed):
         from doorpad_fw.wiegand import Wiegand
 
         wiegand = Wiegand(pins.WIEGAND, 4 * settings["wiegand"], matrix.touch)
-        asyncio.create_task(wiegand.run(door.key))
+        asyncio.create_task(wiegand.run(door.wiegand_key))
     return door, clock, Inputs(settings), matrix, link, crashes

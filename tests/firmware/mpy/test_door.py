@@ -239,3 +239,55 @@ def test_stuck_key_is_journaled_and_is_a_matter_of_health_until_all_are_free():
         equal(health.bits, bits, (key, stuck))
     stuck, freed = messages.EV_KEY_STUCK, messages.EV_KEY_FREED
     equal(keypad.kinds(), [(stuck, 0x35), (stuck, 0x2A), (freed, 0x35), (freed, 0x2A)])
+
+
+def _at_both(keypad, at_matrix, at_wiegand):
+    """Press keys of both keypads in turn."""
+    for one, other in zip(at_matrix, at_wiegand):
+        keypad.door.key(one)
+        keypad.door.wiegand_key(other)
+
+
+def test_codes_that_are_typed_at_both_keypads_at_once_do_not_mix():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        keypad.add(8, b"2222")
+        _at_both(keypad, "4711#", "2222#")
+        equal(keypad.entries(), [(messages.EV_GRANTED, 0, 7), (messages.EV_GRANTED, 0, 8)])
+
+    with_loop(play)
+
+
+def test_one_time_code_that_is_typed_at_both_keypads_at_once_opens_once():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711", messages.ENABLED | messages.COUNTED)
+        _at_both(keypad, "4711#", "4711#")
+        equal(keypad.entries(), [(messages.EV_GRANTED, 0, 7), (messages.EV_DENIED, messages.USED_UP, 7)])
+
+    with_loop(play)
+
+
+def test_wrong_codes_at_both_keypads_shut_both():
+    def play():
+        keypad = Keypad()
+        keypad.add(7, b"4711")
+        _at_both(keypad, "0000#" * 3, "0000#" * 3)
+        _at_both(keypad, "4711#", "4711#")
+        equal(keypad.kinds()[-2:], [(messages.EV_DENIED, messages.LOCKED_OUT)] * 2)
+
+    with_loop(play)
+
+
+def test_stranger_at_the_other_keypad_cannot_program_while_the_installer_does():
+    def play():
+        keypad = Keypad()
+        keypad.enter(MASTER.decode() + "#")
+        for key in "1#5555#*":
+            keypad.door.wiegand_key(key)
+        equal(keypad.slots.used, 0)
+        keypad.enter("1#6666#")
+        equal(keypad.slots.used, 1)
+
+    with_loop(play)

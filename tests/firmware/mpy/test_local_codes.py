@@ -200,6 +200,19 @@ def test_local_programming_switched_off_makes_the_master_pin_a_wrong_one():
     with_loop(play)
 
 
+def test_local_programming_that_is_switched_off_ends_for_whoever_is_at_it():
+    def play():
+        keypad = Keypad()
+        keypad.enter(BEGIN + "1#")
+        keypad.settings["programming"] = 0
+        keypad.door.tick()
+        keypad.enter("5555#")
+        equal(keypad.kinds()[-1], (messages.EV_DENIED, messages.UNKNOWN_PIN))
+        equal(keypad.slots.used, 0)
+
+    with_loop(play)
+
+
 def test_code_given_another_pin_keeps_its_slot_window_and_owner():
     def play():
         keypad = Keypad()
