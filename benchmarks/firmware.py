@@ -22,7 +22,7 @@ PARTS = Path(__file__).parent.parent / "tests" / "firmware" / "mpy"  # what its 
 def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        program = runtime.compile_program(folder)
+        program = runtime.compile_program(folder, named=True)
         done = subprocess.run(
             [*runtime.micropython(), "-X", f"heapsize={runtime.HEAP}", str(INSIDE)],
             cwd=folder,

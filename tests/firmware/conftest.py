@@ -70,7 +70,7 @@ class MicroPythonFile(pytest.File):
 
     def _run(self) -> None:
         wanted = [item.case for item in self.session.items if item.parent is self]
-        program = runtime.compile_program(self.config.cache.mkdir("firmware"))
+        program = runtime.compile_program(self.config.cache.mkdir("firmware"), named=True)
         command = [
             *runtime.micropython(),
             *("-X", f"heapsize={self._heap()}"),

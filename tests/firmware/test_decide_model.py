@@ -183,7 +183,7 @@ def test_entries_are_judged_alike_inside_micropython(tmp_path: Path) -> None:
     done = subprocess.run(
         [*runtime.micropython(), str(inside / "judge.py")],
         input="".join(json.dumps(entry.as_the_keypad_has_it()) + "\n" for entry in entries),
-        env={**os.environ, "MICROPYPATH": runtime.search_path(runtime.compile_program(tmp_path))},
+        env={**os.environ, "MICROPYPATH": runtime.search_path(runtime.compile_program(tmp_path, named=True))},
         capture_output=True,
         text=True,
         check=True,

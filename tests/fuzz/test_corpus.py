@@ -50,7 +50,7 @@ def test_corpus_breaks_no_promise_and_takes_no_memory(name: str) -> None:
 def test_corpus_breaks_no_promise_inside_micropython(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    program = runtime.compile_program(request.config.cache.mkdir("firmware"))
+    program = runtime.compile_program(request.config.cache.mkdir("firmware"), named=True)
     environment = {**os.environ, "MICROPYPATH": f"{runtime.search_path(program)}:{HERE}:{LINK}", "TZ": "UTC"}
     command = [*runtime.micropython(), "-X", f"heapsize={HEAP}", str(HERE / "replay.py"), str(CORPUS), name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)

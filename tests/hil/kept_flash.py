@@ -58,4 +58,6 @@ def kept(folder: Path) -> Kept:
     image = (folder / "flash.bin").read_bytes()
     files = [*sorted((folder / "nvs-doorpad").iterdir()), folder / "identity.bin", folder / "config.json"]
     half = len(image) // 2
-    return Kept(image[:half], image[half:], {str(it.relative_to(folder)): it.read_bytes() for it in files})
+    # A factory reset leaves no settings.
+    held = {str(it.relative_to(folder)): it.read_bytes() for it in files if it.exists()}
+    return Kept(image[:half], image[half:], held)

@@ -14,8 +14,8 @@ from doorpad.link.slot_writes import SlotWrite, op_ids
 from hil_world import WAIT_S, Bench, emulated
 
 # firmware/README.md, "Heap", says why.
-FREE_AFTER_START, PIECE_AFTER_START = 17_500, 13_000
-FREE_BYTES_MIN, PIECE_BYTES_MIN = 15_000, 9_500
+FREE_AFTER_START, PIECE_AFTER_START = 20_000, 15_500
+FREE_BYTES_MIN, PIECE_BYTES_MIN = 17_500, 12_000
 AT_ONCE = 256  # writes
 CODE, LOCAL, WRONG = "004096", "736450", "999999"
 

@@ -90,7 +90,7 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
     """`ask(questions)` gives the answers of one interpreter."""
     if request.param == "cpython":
         return _ask_cpython
-    program = runtime.compile_program(request.config.cache.mkdir("firmware"))
+    program = runtime.compile_program(request.config.cache.mkdir("firmware"), named=True)
     return lambda questions: _ask_micropython(questions, tmp_path, program)
 
 

@@ -54,7 +54,7 @@ class MicroPythonKeypad:
 @contextmanager
 def running(folder: Path, cache: Path) -> Iterator[MicroPythonKeypad]:
     """A process for as long as the block lasts. `cache` keeps the compiled firmware."""
-    search = f"{runtime.search_path(runtime.compile_program(cache))}:{PARTS}"
+    search = f"{runtime.search_path(runtime.compile_program(cache, named=True))}:{PARTS}"
     command = [*runtime.micropython(), "-X", f"heapsize={HEAP}", str(HERE / "mpy" / "keypad.py")]
     environment = {**os.environ, "MICROPYPATH": search, "TZ": "UTC"}
     with subprocess.Popen(

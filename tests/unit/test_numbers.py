@@ -79,3 +79,25 @@ def test_lines_stay_where_they_are_for_tracebacks() -> None:
         if isinstance(node, ast.Assign)
     }
     assert lines == {"x": 6, "y": 7}
+
+
+def test_numbers_whose_names_nobody_needs_go_and_leave_what_they_stand_for() -> None:
+    text = """from micropython import const
+HELLO = const(
+    3
+)
+SHORT, _HIDDEN, TEXT = 1, 2, "t"
+LEAST = -1
+ROWS = (HELLO, 5)
+
+def f(x=HELLO):
+    return x - LEAST + HELLO
+"""
+    lean = numbers.nameless(text)
+    space: dict[str, object] = {}
+    exec(lean.replace("from micropython import const", ""), space)
+    assert (space["ROWS"], space["f"]()) == ((3, 5), 7)  # type: ignore[operator]
+    assert not {"HELLO", "LEAST"} & space.keys() and {"SHORT", "TEXT"} <= space.keys()
+    assert lean.splitlines()[-1] == "    return x - (-1) + 3" and len(lean.splitlines()) == len(
+        text.splitlines()
+    )

@@ -107,7 +107,8 @@ class ControlServer:
             self._on_output(self._about, output)
         line = json.dumps(output).encode() + b"\n"
         for client in self._clients:
-            client.write(line)
+            if not client.is_closing():  # uvloop takes a write to one that has just gone for an error
+                client.write(line)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)

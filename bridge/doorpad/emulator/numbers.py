@@ -2,7 +2,11 @@
 
 A module's constants cost a keypad some 60 bytes each, for the name and its place in a dictionary, and a look-up at
 each use. mpy-cross folds `const()` within a module only. So a constant of one module that another uses is written
-there as a literal before that is compiled; a module of which nothing else is used is then not even loaded.
+there as a literal before that is compiled; a module of which nothing else is used is then not even loaded. Then
+nobody needs the names of numbers any more, and they go.
+
+Names have a cost that comes at once, too: MicroPython keeps them in pools, each twice as large as the one before.
+With the first name that has no room it takes the next one: after 1,260 names 14 KB in one piece here, 8 on an ESP32.
 """
 
 import ast
@@ -27,6 +31,24 @@ def constants(text: str) -> dict[str, object]:
         if name.isupper() and not name.startswith("_") and isinstance(literal, int | str | bytes | tuple):
             found[name] = literal
     return found
+
+
+def nameless(text: str) -> str:
+    """Return a module's source without the public numbers at its top: literals where it uses them itself.
+
+    For what nobody imports by name any more. Lines stay in place.
+    """
+    own = {name: value for name, value in constants(text).items() if isinstance(value, int)}
+    tree = ast.parse(text)
+    edits: list[tuple[ast.expr | ast.stmt, str]] = [
+        (node, _literal(own[node.id]))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in own
+    ]
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") in own:
+            edits.append((statement, "pass" + "\n" * _more_lines(statement)))
+    return _apply(text, edits)
 
 
 def inline(text: str, modules: Mapping[str, Constants]) -> str:
@@ -76,10 +98,14 @@ def _literal(value: object) -> str:
 
 
 def _import(statement: ast.ImportFrom, names: list[ast.alias]) -> str:
-    lines = (statement.end_lineno or statement.lineno) - statement.lineno
+    lines = "\n" * _more_lines(statement)
     if not names:
-        return "pass" + "\n" * lines
-    return ast.unparse(ast.ImportFrom(statement.module, names, statement.level)) + "\n" * lines
+        return "pass" + lines
+    return ast.unparse(ast.ImportFrom(statement.module, names, statement.level)) + lines
+
+
+def _more_lines(statement: ast.stmt) -> int:
+    return (statement.end_lineno or statement.lineno) - statement.lineno
 
 
 def _apply(text: str, edits: list[tuple[ast.expr | ast.stmt, str]]) -> str:

@@ -81,17 +81,18 @@ def _sources() -> list[tuple[Path, str]]:
     return found
 
 
-def compile_program(folder: Path, changed: Mapping[str, str] | None = None) -> Path:
+def compile_program(folder: Path, changed: Mapping[str, str] | None = None, *, named: bool = False) -> Path:
     """Compile the firmware and the stand-ins to .mpy below `folder`; return the directory that holds them.
 
     What was compiled from the same sources before is used again. `changed`: texts in place of some of the sources,
-    by names like "application/doorpad_fw/version.py".
+    by names like "application/doorpad_fw/version.py". `named`: not as a keypad has it, but with the names of its
+    numbers, for who imports them there.
 
     Raises:
         MicroPythonMissing: no mpy-cross.
         subprocess.CalledProcessError: a source does not compile; its standard error says why.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"named" if named else b"")
     texts = {name: path.read_text() for path, name in _sources()} | dict(changed or {})
     for name, text in texts.items():
         digest.update(name.encode() + b"\0" + text.encode() + b"\0")
@@ -111,7 +112,9 @@ def compile_program(folder: Path, changed: Mapping[str, str] | None = None) -> P
         output = (building / name).with_suffix(".mpy")
         output.parent.mkdir(parents=True, exist_ok=True)
         source = output.with_suffix(".py")
-        source.write_text(numbers.inline(text, modules))
+        inlined = numbers.inline(text, modules)
+        is_ours = name.startswith("application/")
+        source.write_text(numbers.nameless(inlined) if is_ours and not named else inlined)
         subprocess.run(
             [*compiler, level, "-o", str(output), "-s", name, str(source)], check=True, capture_output=True
         )
