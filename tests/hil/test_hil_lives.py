@@ -57,7 +57,7 @@ NOBODYS = "908172"
 SPARE = 3  # codes that the hub keeps for nobody yet, on the first keypad
 WRONG_MAX = 4  # one more shuts the keypad for a while
 HOUR_S = 3_600
-SEED = 139  # of the short form: its few lives have something of everything in them
+SEED = 139  # of the short form: nearly everything comes about in its few lives
 # What the API was asked for, as the story of a life tells of it.
 ACTS = ("create", "update", "delete", "convert", "pull", "kill the bridge with")
 LOOKS_MAX = 100  # at what the hub says, a few a second, for all to be quiet
