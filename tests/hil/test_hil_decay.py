@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from doorpad.emulator import runtime
+from doorpad_link.messages import ENABLED, FROM_KEYPAD, MAKER_KEYPAD
 from hil_world import World, running
 
 BLOCK_BYTES = 4096
@@ -18,7 +19,6 @@ import os
 from doorpad_fw import keys
 from doorpad_fw.log import Log
 from doorpad_fw.slots import LAYOUT, NO_CODE, Slot, Slots
-from doorpad_link import messages
 from esp32 import Partition
 
 partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
@@ -26,8 +26,7 @@ log = Log(partition, 0, partition.ioctl(4, 0) // 2, LAYOUT, lambda: os.urandom(4
 slots = Slots(log, 4096, keys.load().device_key)
 for number in range({first}, {first} + {count}):
     pin = b"88%04d" % number
-    flags = messages.ENABLED | messages.FROM_KEYPAD
-    slots.put(0, Slot(number, 0, flags, 0, 0, messages.MAKER_KEYPAD, bytes(8), NO_CODE, pin))
+    slots.put(0, Slot(number, 0, {flags}, 0, 0, {maker}, bytes(8), NO_CODE, pin))
 print(slots.generation, log.current)
 """
 
@@ -100,7 +99,10 @@ def test_block_that_reads_as_never_written_costs_its_codes_and_no_later_change_i
         done = subprocess.run(
             [
                 *(*runtime.micropython(), "-X", f"heapsize={runtime.HEAP}"),
-                *("-c", ADD.format(first=first, count=count)),
+                *(
+                    "-c",
+                    ADD.format(first=first, count=count, flags=ENABLED | FROM_KEYPAD, maker=MAKER_KEYPAD),
+                ),
             ],
             cwd=world.folder,
             env={**os.environ, "MICROPYPATH": runtime.search_path(program), "TZ": "UTC"},

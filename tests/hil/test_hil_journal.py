@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from doorpad.emulator import runtime
+from doorpad_link.messages import EV_DENIED, MAKER_KEYPAD, UNKNOWN_PIN
 from hil_world import World, running
 
 GAP = "doorpad.journal_gap"
@@ -18,14 +19,13 @@ FILL = """
 import os
 from doorpad_fw.journal import LAYOUT, Journal
 from doorpad_fw.log import Log
-from doorpad_link import messages
 from esp32 import Partition
 
 partition = Partition.find(Partition.TYPE_DATA, label="slots")[0]
 half = partition.ioctl(4, 0) // 2
 journal = Journal(Log(partition, half, half, LAYOUT, lambda: os.urandom(4)))
 for _ in range({count}):
-    journal.append(messages.EV_DENIED, messages.UNKNOWN_PIN, 0, 0, 0, None, messages.MAKER_KEYPAD)
+    journal.append({kind}, {reason}, 0, 0, 0, None, {maker})
 print(journal.head - {count}, journal.first)
 """
 
@@ -40,7 +40,13 @@ def fill(world: World, count: int) -> list[int]:
     """Have the firmware note refusals on the flash of the keypad, which has no power; the numbers around them."""
     [program] = (world.data / "keypads").glob("program-*")
     done = subprocess.run(
-        [*runtime.micropython(), "-X", f"heapsize={runtime.HEAP}", "-c", FILL.format(count=count)],
+        [
+            *runtime.micropython(),
+            "-X",
+            f"heapsize={runtime.HEAP}",
+            "-c",
+            FILL.format(count=count, kind=EV_DENIED, reason=UNKNOWN_PIN, maker=MAKER_KEYPAD),
+        ],
         cwd=world.folder,
         env={**os.environ, "MICROPYPATH": runtime.search_path(program), "TZ": "UTC"},
         capture_output=True,
