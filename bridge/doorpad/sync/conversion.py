@@ -117,6 +117,15 @@ async def fail(session: AsyncSession, code: AccessCode, reason: Reason, now_ms: 
         detail["change_type"] = reason.change_type
     problem = Problem(reason.error_code, detail)
     await stand(session, code, problem, now_ms, is_warning=False, hint=message)
+    await _end_attempts(session, code, finished="error", error_type=reason.error_code, error_message=message)
+    payload: dict[str, object] = {"error_code": reason.error_code}
+    if reason.change_type is not None:
+        payload["change_type"] = reason.change_type
+    await tell(session, code, _FAILED, code.asked_at_ms, now_ms, payload)
+
+
+async def _end_attempts(session: AsyncSession, code: AccessCode, **outcome: str) -> None:
+    """End those that wait for a conversion; `outcome`: columns of ActionAttempt."""
     await session.execute(
         update(ActionAttempt)
         .where(
@@ -124,12 +133,8 @@ async def fail(session: AsyncSession, code: AccessCode, reason: Reason, now_ms: 
             ActionAttempt.action_type == "UPDATE_ACCESS_CODE",
             ActionAttempt.finished.is_(None),
         )
-        .values(finished="error", error_type=reason.error_code, error_message=message)
+        .values(**outcome)
     )
-    payload: dict[str, object] = {"error_code": reason.error_code}
-    if reason.change_type is not None:
-        payload["change_type"] = reason.change_type
-    await tell(session, code, _FAILED, code.asked_at_ms, now_ms, payload)
 
 
 async def done(session: AsyncSession, code: AccessCode, version: int, now_ms: int) -> None:
@@ -169,15 +174,7 @@ def is_let_go(found: SlotRecord, hub: int) -> bool:
 async def let_go(session: AsyncSession, code: AccessCode, found: SlotRecord, now_ms: int) -> None:
     """It stays on the keypad, and keeps its id, as a code that nobody manages."""
     await session.execute(delete(CodeError).where(CodeError.access_code_id == code.access_code_id))
-    await session.execute(
-        update(ActionAttempt)
-        .where(
-            ActionAttempt.access_code_id == code.access_code_id,
-            ActionAttempt.action_type == "UPDATE_ACCESS_CODE",
-            ActionAttempt.finished.is_(None),
-        )
-        .values(finished="success")
-    )
+    await _end_attempts(session, code, finished="success")
     await _unmanage(session, code, found, now_ms)
 
 
