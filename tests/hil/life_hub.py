@@ -164,7 +164,8 @@ class Hub:
                 raise
             code.is_gone()
         else:
-            if status == "set" and not (code.disturbed or code.wanted.is_used or code.is_backup):
+            is_leaving = code.is_over(self._now_s)  # at any moment
+            if status == "set" and not (code.disturbed or is_leaving or code.is_backup):
                 code.stages = [code.wanted]
 
     def touch(self, door: Door) -> None:

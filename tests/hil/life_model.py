@@ -151,6 +151,8 @@ class Code:
         has_ended = self.wanted.is_over(now_s) and not self.wanted.is_over(before_s)
         if self.disturbed and not self.is_at_rest() and has_ended:
             self.is_certain = False
+        if self.is_managed and has_ended:
+            self._pass(None)  # the hub takes it off, and then another may have its PIN
 
     def is_gone(self) -> None:
         """The API, or the keypad itself, has said so: from now on it may not open."""
