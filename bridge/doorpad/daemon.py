@@ -137,6 +137,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             ACTION_ATTEMPTS: config.events_kept_days,
         }
         await undo.enter_async_context(_running(forget_old(database, kept_days, _now_ms)))
+        await hub.enrol()
         server = Server(app, host=config.host, port=config.port)
         await server.start()
         undo.push_async_callback(server.stop)
@@ -168,7 +169,7 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         gc.collect()
         gc.freeze()
         tell(ready)
-        await hub.start()
+        hub.start()
         await stop.wait()
 
 

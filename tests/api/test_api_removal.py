@@ -26,8 +26,7 @@ async def start_without_keypads(world: World) -> None:
     hub = Hub(
         world.database, [], Ports([]), world.timing, lambda: world.now_ms, lambda *_: None, lambda *_: None
     )
-    await hub.start()
-    await hub.stop()
+    await hub.enrol()
 
 
 async def test_keypad_that_the_configuration_names_is_not_deleted(

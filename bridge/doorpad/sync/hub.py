@@ -94,13 +94,18 @@ class Hub:
         async with maintained(self._database, device_id, self._now_ms):
             yield
 
-    async def start(self) -> None:
+    async def enrol(self) -> None:
+        """Bring the keypads of the database in line with those of the configuration: before the API answers."""
         async with self._database.write() as session:
             await tell_of_creation(session)
             now_ms = self._now_ms()
             await retire(session, self._keepers.keys(), by_configuration(now_ms), now_ms)
         for keeper in self._keepers.values():
             await keeper.enrol()
+
+    def start(self) -> None:
+        """Keep all that are enrolled, until `stop`."""
+        for keeper in self._keepers.values():
             self._tasks.append(asyncio.create_task(self._keep(keeper)))
 
     async def stop(self) -> None:
