@@ -206,9 +206,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = code_to_change(session, params.access_code_id, params.device_id)
-            if not code.managed or code.state == "deleted":
-                raise not_found("access_code", params.access_code_id)
+            code = _to_update(session, params)
             params.refuse_other_length(code.code)
             if params.is_managed:  # whatever was to let it go
                 change(session, code, conversion=None)
@@ -225,6 +223,14 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
     return await attempt_reply(service, attempt, just_begun=for_keypad and not params.sync)
 
 
+def _to_update(session: AsyncSession, params: UpdateParams) -> AccessCode:
+    """The managed code that is named. Raises ApiError 404."""
+    code = code_to_change(session, params.access_code_id, params.device_id)
+    if not code.managed or code.state == "deleted":
+        raise not_found("access_code", params.access_code_id)
+    return code
+
+
 async def _release(service: Service, params: UpdateParams) -> Reply:
     """Leave a code on its keypad as it is, unmanaged. Repeated before that is done, it begins a further attempt."""
     if params.changes_anything():
@@ -232,9 +238,7 @@ async def _release(service: Service, params: UpdateParams) -> Reply:
     now_ms = service.now_ms()
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
-            code = code_to_change(session, params.access_code_id, params.device_id)
-            if not code.managed or code.state == "deleted":
-                raise not_found("access_code", params.access_code_id)
+            code = _to_update(session, params)
             (rows,) = code_rows(session, [code])
             if not (wanted(code, now_ms // 1_000) and on_keypad(code, rows.slot)):
                 raise invalid_field(

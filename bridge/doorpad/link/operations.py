@@ -1,4 +1,4 @@
-"""The operations of the link as typed calls. Every reply is checked here, once, and only here.
+"""The operations of the link as typed calls. Every reply is checked here, by asking.py, and nowhere else.
 
 Times are Unix seconds. Sources: protocol/README.md, "Operations".
 """
