@@ -149,9 +149,8 @@ class ConsoleLine:
         async with self._writing:
             for start in range(0, len(data), _PIECE_BYTES):
                 early_us = ticks_diff(self._sent_us, ticks_us())
-                if (
-                    0 < early_us <= _PIECE_US
-                ):  # more seems to be left when nothing was written for 8.9 minutes
+                # More seems to be left when nothing was written for 8.9 minutes.
+                if 0 < early_us <= _PIECE_US:
                     await asyncio.sleep_ms(early_us // 1000 + 1)
                 stdout.buffer.write(view[start : start + _PIECE_BYTES])
                 self._sent_us = ticks_add(ticks_us(), _PIECE_US)
