@@ -83,6 +83,25 @@ async def test_device_lists_are_filtered(world: World, seam: AsyncSeam, http: ht
     assert reply["devices"] == reply["locks"]
 
 
+@pytest.mark.parametrize("path", ["/devices/list", "/locks/list", "/devices/unmanaged/list"])
+@pytest.mark.parametrize(
+    "body",
+    [{"device_type": "nuki_lokc"}, {"device_types": ["nuki_lokc"]}, {"manufacturer": "Nuki"}],
+    ids=repr,
+)
+async def test_device_lists_refuse_kinds_that_there_are_not(
+    http: httpx.AsyncClient, path: str, body: dict[str, object]
+) -> None:
+    check_refused(await http.post(path, json=body), 400, "invalid_input", *body)
+
+
+async def test_event_is_not_looked_for_by_a_type_that_there_is_not(
+    http: httpx.AsyncClient, device_id: str
+) -> None:
+    response = await http.get(f"/events/get?device_id={device_id}&event_type=lock.opened")
+    check_refused(response, 400, "invalid_input", "event_type")
+
+
 async def test_workspace_is_a_sandbox_only_while_all_keypads_are_emulated(
     world: World, seam: AsyncSeam
 ) -> None:
@@ -199,6 +218,8 @@ async def test_events_that_need_a_code_carry_none(
         ({"since": "2027-01-15T08:00:00Z", "limit": 1.5}, ("limit",)),
         ({"since": "2027-01-15T08:00:00Z", "device_ids": ["x"]}, ("device_ids",)),
         ({"since": "2027-01-15T08:00:00Z", "event_types": ["x"] * 1_001}, ("event_types",)),
+        ({"since": "2027-01-15T08:00:00Z", "event_types": ["lock.locked", "lock.loked"]}, ("event_types",)),
+        ({"since": "2027-01-15T08:00:00Z", "event_type": "*"}, ("event_type",)),
     ],
     ids=lambda value: repr(value)[:60],
 )

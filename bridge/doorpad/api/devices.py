@@ -1,13 +1,14 @@
 """/devices and /locks: every keypad is both."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from doorpad.api.device_kinds import DeviceType, Manufacturer
 from doorpad.api.device_objects import DeviceObject, device_object, shown_name
 from doorpad.api.errors import invalid_request, not_found
 from doorpad.api.paging import Pagination, page
@@ -30,9 +31,9 @@ class ListParams(msgspec.Struct, kw_only=True):
 
     connected_account_id: UUID | None = None
     connected_account_ids: Ids | None = None
-    device_type: Text | None = None
-    device_types: Texts | None = None
-    manufacturer: Text | None = None
+    device_type: DeviceType | None = None
+    device_types: Annotated[list[DeviceType], msgspec.Meta(max_length=1_000)] | None = None
+    manufacturer: Manufacturer | None = None
     device_ids: Ids | None = None
     created_before: str | None = None
     search: Text | None = None

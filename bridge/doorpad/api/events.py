@@ -10,15 +10,17 @@ from sqlalchemy import Select, false, select
 from doorpad.api.conditions import error_object
 from doorpad.api.errors import invalid_field, invalid_request, not_found
 from doorpad.api.paging import page_limit, whole
-from doorpad.api.params import Ids, Text, Texts
+from doorpad.api.params import Ids, Texts
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import instant_us, iso
-from doorpad.events.types import OWN, TOLD
+from doorpad.events.types import KNOWN, OWN, TOLD
 from doorpad.store.schema import Event, Hub
 
 _LIST_DEFAULT = 500
 
 EventType = Annotated[str, Meta(extra_json_schema={"enum": sorted(TOLD | OWN)})]
+AskedType = Annotated[str, Meta(max_length=255, extra_json_schema={"enum": sorted(KNOWN | OWN)})]
+AskedTypes = Annotated[list[AskedType], Meta(max_length=1_000)]
 
 # Strict clients need a `code` on these; the log holds no PIN.
 _CODE_FIELD: dict[str, str | None] = {
@@ -54,7 +56,7 @@ _STOOD_ON: dict[str, tuple[str, ...]] = {
 
 class GetParams(msgspec.Struct, kw_only=True):
     event_id: UUID | None = None
-    event_type: Text | None = None
+    event_type: AskedType | None = None
     device_id: UUID | None = None
 
 
@@ -67,8 +69,8 @@ class ListParams(msgspec.Struct, kw_only=True):
     since: str | None = None
     between: Texts | None = None
     event_ids: Ids | None = None
-    event_type: Text | None = None
-    event_types: Texts | None = None
+    event_type: AskedType | None = None
+    event_types: AskedTypes | None = None
     device_id: UUID | None = None
     device_ids: Ids | None = None
     access_code_id: UUID | None = None
@@ -143,6 +145,13 @@ def event_object(hub: Hub, event: Event) -> dict[str, Any]:
     return made
 
 
+def _check_types(field: str, names: list[str] | None) -> None:
+    """Raises ApiError 400 on the field for a name that no event has."""
+    unknown = [name for name in names or () if name not in KNOWN | OWN]
+    if unknown:
+        raise invalid_field(field, f"names what no event is called: {', '.join(unknown[:5])}")
+
+
 async def _get(service: Service, params: GetParams) -> Reply:
     query = select(Event).order_by(Event.occurred_at_ms.desc(), Event.seq.desc()).limit(1)
     if params.event_id is not None:
@@ -152,6 +161,7 @@ async def _get(service: Service, params: GetParams) -> Reply:
     if params.device_id is not None:
         query = query.where(Event.device_id == str(params.device_id))
     if params.event_type is not None:
+        _check_types("event_type", [params.event_type])
         query = query.where(Event.event_type == params.event_type)
     hub = await service.database.hub()
     async with service.database.read() as session:
@@ -175,6 +185,8 @@ async def _list(service: Service, params: ListParams) -> Reply:
 
 
 def _filtered(params: ListParams) -> Select[Any]:
+    _check_types("event_type", None if params.event_type is None else [params.event_type])
+    _check_types("event_types", params.event_types)
     query = select(Event)
     if any(getattr(params, name) is not None for name in _FOREIGN):
         query = query.where(false())
