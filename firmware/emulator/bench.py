@@ -17,6 +17,7 @@
     {"id": 11, "overrun": true}          the receive buffer of the link is full (bridge/doorpad/emulator/cable.py)
     {"id": 13, "raise": true}            let a task of the program die of an exception
     {"id": 14, "panic": true}            reset the chip as a panic does
+    {"id": 17, "health": 8192, "active": true}        report of itself what this bit says, or no more
     {"id": 9, "hang": true}              let the program hang, interrupts and all, as after a fault
     {"id": 8, "contact": "tamper", "active": true}    also: request_to_exit, door_contact, reset_jumper
 
@@ -92,6 +93,10 @@ class _Bench:
         elif "hang" in request:
             while True:
                 pass
+        elif "health" in request:
+            from doorpad_fw import health  # here: boot.py brings the program, later than this
+
+            (health.report if request["active"] else health.withdraw)(request["health"])
         elif "panic" in request:
             os.system("kill -ABRT $PPID")  # noqa: S605, S607
         elif "heap" in request:

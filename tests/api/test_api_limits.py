@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from api_world import World
+from api_world import World, check_refused
 from doorpad.store.brands import PROFILES
 from doorpad.store.profile_names import ProfileName
 from doorpad.sync.plan import NO_SPACE, Write
 
 DIGITS = "5910283746592"
-BRANDS = sorted(PROFILES)
+BRANDS = sorted(name for name, profile in PROFILES.items() if profile.takes_codes)
 
 
 async def properties(http: httpx.AsyncClient, device_id: str) -> Mapping[str, Any]:
@@ -57,6 +57,19 @@ async def test_as_many_codes_as_are_told_of_get_a_slot(world: World, http: httpx
     writes = [it.access_code_id for it in todo.actions if isinstance(it, Write)]
     assert sorted(writes + list(todo.problems)) == sorted(codes)
     assert (len(writes), [it.error_code for it in todo.problems.values()]) == (most, [NO_SPACE])
+
+
+async def test_nothing_is_made_for_a_device_that_takes_no_codes(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    device_id = await device_of(world, "ecobee")
+    shown = (await http.get(f"/devices/get?device_id={device_id}")).json()["device"]
+    assert shown["capabilities_supported"] == ["lock"]
+    assert not shown["can_program_online_access_codes"]
+    assert not shown["properties"]["online_access_codes_enabled"]
+    check_refused(await create(http, device_id), 400, "invalid_input", "device_id")
+    reply = await http.put("/access_codes/create_multiple", json={"device_ids": [device_id]})
+    check_refused(reply, 400, "invalid_input", "device_ids")
 
 
 async def no_pin_can_be_chosen(http: httpx.AsyncClient, device_id: str, _: Mapping[str, Any]) -> None:

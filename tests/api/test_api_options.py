@@ -194,7 +194,8 @@ async def _opens_once(asking: Asking) -> None:
 
 
 @on((CREATE, UPDATE), "is_offline_access_code", "use_offline_access_code")
-async def _no_keypad_computes_codes(asking: Asking) -> None:
+async def _no_keypad_makes_up_a_pin(asking: Asking) -> None:
+    """A brand's lock may: test_api_offline_codes.py."""
     await asking.refused(True)
     response = await asking.post(device_id=asking.door, access_code_id=UNKNOWN, **{asking.name: False})
     assert response.status_code == 200, response.text

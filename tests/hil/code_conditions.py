@@ -217,6 +217,17 @@ def taken_off_again_and_again(row: Row) -> None:
     door.delete(id_)
 
 
+def unused_offline_code(row: Row) -> None:
+    """Somebody is given a PIN that the lock made up, and opens with it."""
+    door = row.door("igloohome")
+    id_ = door.set_code(is_offline_access_code=True)
+    row.appears(lambda: door.of_code(id_))
+    with door.bench() as bench:
+        assert bench.opens(door.of_code(id_)["code"])
+    row.goes(lambda: door.of_code(id_))
+    door.delete(id_)
+
+
 def unplugged_removal(profile: ProfileName) -> Scenario:
     def scenario(row: Row) -> None:
         door = row.door(profile)

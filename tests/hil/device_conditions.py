@@ -42,6 +42,20 @@ def lost_three_times(row: Row) -> None:
     row.world.bridge.event("device.connection_stabilized")
 
 
+def reported(profile: ProfileName, what: str) -> Scenario:
+    """The device says so of itself, until it is over."""
+
+    def scenario(row: Row) -> None:
+        door = row.door(profile)
+        with door.bench() as bench:
+            bench.ask(plays=what, active=True)
+            row.appears(door.of_device)
+            bench.ask(plays=what, active=False)
+        row.goes(door.of_device)
+
+    return scenario
+
+
 def stuck_key(row: Row) -> None:
     door = Door(row.world, row.world.keypads[-1])
     id_ = door.set_code(code="482913")

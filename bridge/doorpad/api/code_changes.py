@@ -22,7 +22,7 @@ from doorpad.api.attempts import (
 from doorpad.api.code_lookup import code_to_change
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows, new_code_rows
 from doorpad.api.code_options import CodeOptions
-from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_removed
+from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_codeless
 from doorpad.api.errors import invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
@@ -38,8 +38,9 @@ from doorpad.api.service import (
     seen_device_or_404,
 )
 from doorpad.api.waiting import watching
+from doorpad.store import brands
 from doorpad.store.audit import audit_changed
-from doorpad.store.schema import RELEASED, AccessCode, ActionAttempt
+from doorpad.store.schema import RELEASED, AccessCode, ActionAttempt, Device
 from doorpad.store.statements import Query, change
 from doorpad.store.status import on_keypad, wanted
 
@@ -95,8 +96,9 @@ async def _create(service: Service, params: CreateParams) -> Reply:
     async with watching(service, params.sync) as watch:
         async with service.database.write() as session:
             device = seen_device_or_404(session, params.device_id)
-            refuse_removed(device, "device_id")
-            params.refuse_offline(device)
+            refuse_codeless(device, "device_id")
+            params.refuse_waiting(device)
+            _check_offline(device, params)
             pin = await _group_pin(session, params.common_code_key, params.code, now_ms // 1_000)
             before = _made_before(session, params, window)
             if before is not None:
@@ -133,6 +135,17 @@ async def _create(service: Service, params: CreateParams) -> Reply:
             now_ms = service.now_ms()
             shown = attempt_object(session, hub, attempt, now_ms)
     return {"access_code": access_code_object(hub, rows, now_ms), "action_attempt": shown}
+
+
+def _check_offline(device: Device, params: CreateParams) -> None:
+    """Raises ApiError 400 for an offline code that the device cannot make up as it is asked for."""
+    if not params.offline():
+        return
+    if not brands.of(device).has_offline_codes:
+        raise params.no_offline_code("this device opens only for codes that it was sent")
+    for name in ("code", "preferred_code_length", "common_code_key"):
+        if getattr(params, name) is not None:
+            raise invalid_field(name, "cannot be chosen for an offline code: the lock makes up its PIN")
 
 
 def _made_before(
@@ -213,7 +226,7 @@ async def _update(service: Service, params: UpdateParams) -> Reply:
             for_keypad = await change_code(session, code, params, now_ms)
             await params.use_pool(session, code, now_ms)
             if for_keypad and params.attempt_for_offline_device is not None:
-                params.refuse_offline(seen_device_or_404(session, UUID(code.device_id)))
+                params.refuse_waiting(seen_device_or_404(session, UUID(code.device_id)))
             is_done = not for_keypad and (code.announced is not None or not params.is_for_keypad())
             attempt = begin_code_attempt(session, "UPDATE_ACCESS_CODE", code, now_ms, is_done=is_done)
         if for_keypad or params.use_backup_access_code_pool:
@@ -240,6 +253,8 @@ async def _release(service: Service, params: UpdateParams) -> Reply:
         async with service.database.write() as session:
             code = _to_update(session, params)
             (rows,) = code_rows(session, [code])
+            if code.offline is not None:
+                raise invalid_field("is_managed", "cannot be false for an offline code, which ends by itself")
             if not (wanted(code, now_ms // 1_000) and on_keypad(code, rows.slot)):
                 raise invalid_field(
                     "is_managed",

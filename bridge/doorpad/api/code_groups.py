@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from doorpad.api import repeats
 from doorpad.api.code_objects import AccessCodeObject, access_code_object, code_rows
 from doorpad.api.code_options import CodeOptions
-from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_removed
+from doorpad.api.code_writing import CodeChange, add_code, asked_window, change_code, refuse_codeless
 from doorpad.api.errors import ApiError, invalid_field, not_found
 from doorpad.api.params import Text
 from doorpad.api.pins import check_free, check_pin, generate_pin
@@ -55,6 +55,8 @@ class UpdateMultipleParams(msgspec.Struct, kw_only=True):
 async def _create_multiple(service: Service, params: CreateMultipleParams) -> Reply:
     """All of the codes or none, in one transaction."""
     params.refuse_unsupported()
+    if params.offline():
+        raise params.no_offline_code("each lock makes up its own; ask for one at a time")
     if len(set(params.device_ids)) < len(params.device_ids):
         raise invalid_field("device_ids", "must not name a device twice")
     now_ms = service.now_ms()
@@ -70,8 +72,8 @@ async def _create_multiple(service: Service, params: CreateMultipleParams) -> Re
         window = asked_window(params.starts_at, params.ends_at, now_ms)
         devices = [await device_or_404(session, it) for it in params.device_ids]
         for device in devices:
-            refuse_removed(device, "device_ids")
-            params.refuse_offline(device)
+            refuse_codeless(device, "device_ids")
+            params.refuse_waiting(device)
         pins = await _pins(session, devices, params, window, now_ms // 1_000)
         shared = None if params.code is not None else pins[devices[0].device_id]
         codes = [

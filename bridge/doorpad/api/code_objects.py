@@ -210,6 +210,7 @@ def access_code_object(hub: Hub, rows: CodeRows, now_ms: int) -> AccessCodeObjec
         ),
         is_external_modification_allowed=code.external_modification_allowed,
         is_one_time_use=is_one_time(code.uses_left),
+        is_offline_access_code=code.offline is not None,
         is_backup=code.backup is not None,
         is_backup_access_code_available=_has_backup(rows, now_s),
         pulled_backup_access_code_id=None if rows.pulled is None else rows.pulled.access_code_id,

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from doorpad.api.errors import invalid_field
+from doorpad.api.errors import ApiError, invalid_field
 from doorpad.store.schema import AccessCode, Device
 from doorpad.sync import backups
 
@@ -30,9 +30,9 @@ class CodeOptions(ModificationAllowed, kw_only=True):
     # False: refuse rather than let the code wait for a keypad that is away.
     attempt_for_offline_device: bool | None = None
     is_one_time_use: bool | None = None  # the keypad writes down that it is used up before the strike moves
-    # Refused when true: ignoring one would give a code that does something else than asked.
+    # The PIN is the lock's own, and ends if nobody uses it within a day: where the brand has such codes.
     is_offline_access_code: bool | None = None
-    use_offline_access_code: bool | None = None
+    use_offline_access_code: bool | None = None  # the old spelling
     # Switches the device's pool of spare codes on, for good: for codes with a time frame only.
     use_backup_access_code_pool: bool | None = None
     # Refused when false: the keypad itself keeps to the window, and so holds the code ahead of it.
@@ -42,13 +42,22 @@ class CodeOptions(ModificationAllowed, kw_only=True):
 
     def refuse_unsupported(self) -> None:
         """Raises ApiError 400 on the first field that asks for what keypads cannot do."""
-        for name in ("is_offline_access_code", "use_offline_access_code"):
-            if getattr(self, name):
-                raise invalid_field(name, "must not be true: a keypad opens only for codes that it was sent")
         if self.prefer_native_scheduling is False:
             raise invalid_field(
                 "prefer_native_scheduling", "must be true: the keypad itself keeps to the time frame"
             )
+
+    def offline(self) -> bool | None:
+        """Whether an offline code is asked for; None: nothing is said of that."""
+        if self.is_offline_access_code is not None:
+            return self.is_offline_access_code
+        return self.use_offline_access_code
+
+    def no_offline_code(self, why: str) -> ApiError:
+        """The refusal of what `offline` says, on the field that says it."""
+        is_new = self.is_offline_access_code is not None
+        name = "is_offline_access_code" if is_new else "use_offline_access_code"
+        return invalid_field(name, f"must not be {str(self.offline()).lower()}: {why}")
 
     async def use_pool(self, session: AsyncSession, code: AccessCode, now_ms: int) -> None:
         """Keep spare codes on the code's device, if that is asked for. Raises ApiError 400 for an ongoing code."""
@@ -60,7 +69,7 @@ class CodeOptions(ModificationAllowed, kw_only=True):
                 )
             await backups.switch_on(session, code.device_id, now_ms)
 
-    def refuse_offline(self, device: Device) -> None:
+    def refuse_waiting(self, device: Device) -> None:
         """Raises ApiError 400 if the keypad is away and the code may not wait for it."""
         if self.attempt_for_offline_device is False and device.link_state != "online":
             raise invalid_field("attempt_for_offline_device", "is false, and the device is not connected")

@@ -19,9 +19,10 @@ from doorpad.api.pulled import follow
 from doorpad.api.service import seen_device_or_404
 from doorpad.api.times import check_window, ends_at_s, iso_s, starts_at_s
 from doorpad.events.log import record
+from doorpad.store import brands
 from doorpad.store.audit import audit_changed, audit_created
 from doorpad.store.identity import effect_event_id
-from doorpad.store.schema import AccessCode, CodeError, Device
+from doorpad.store.schema import UNUSED, AccessCode, CodeError, Device
 from doorpad.store.statements import NewRow, Statement
 from doorpad.store.statements import change as write_changes
 from doorpad.sync.retired import REMOVED
@@ -64,8 +65,10 @@ def asked_window(starts_at: str | None, ends_at: str | None, now_ms: int) -> tup
     return starts_s, ends_s
 
 
-def refuse_removed(device: Device, field: str) -> None:
-    """Raises ApiError 400 on `field` for a keypad that is gone for good: a code for it would wait for ever."""
+def refuse_codeless(device: Device, field: str) -> None:
+    """Raises ApiError 400 on `field` for a device that no code can be made for: it would wait for ever."""
+    if not brands.of(device).takes_codes:
+        raise invalid_field(field, f"names device {device.device_id}, which takes no access codes")
     if REMOVED in device.conditions:
         raise invalid_field(field, f"names device {device.device_id}, which has been removed")
 
@@ -96,6 +99,7 @@ async def add_code(
         asked_at_ms=now_ms,
         external_modification_allowed=bool(options.external_modification_allowed()),
         uses_left=1 if options.is_one_time_use else None,
+        offline=UNUSED if options.offline() else None,
         state="active",
         taken_off=False,
         duress=False,
@@ -121,6 +125,7 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
     Raises:
         ApiError: 400 on PIN or window; 409 if the code is being removed or another one holds the PIN.
     """
+    _check_offline(code, change)
     if code.state == "removing":
         raise ApiError(
             409, "access_code_is_being_removed", f"access code {code.access_code_id} is being removed"
@@ -137,6 +142,17 @@ async def change_code(session: AsyncSession, code: AccessCode, change: CodeChang
         audit_changed(session, code, new)
         await tell_changed(session, code, changes, now_ms)
     return bool(for_keypad)
+
+
+def _check_offline(code: AccessCode, change: CodeChange) -> None:
+    """Raises ApiError 400 for what cannot be changed of an offline code, or to one."""
+    asked, is_offline = change.offline(), code.offline is not None
+    if asked is not None and asked != is_offline:
+        raise change.no_offline_code("a code stays what it was made as; make another")
+    if is_offline and change.is_for_keypad():
+        raise invalid_field(
+            "access_code_id", "names an offline code, of which the lock lets nobody change more than the name"
+        )
 
 
 def _changes_on_keypad(

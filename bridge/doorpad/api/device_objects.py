@@ -36,9 +36,9 @@ class _Keypad(msgspec.Struct, kw_only=True):
     workspace_id: str
     connected_account_id: str
     created_at: str
-    capabilities_supported: tuple[str, ...] = ("access_code", "lock")
+    capabilities_supported: tuple[str, ...]
     can_program_online_access_codes: bool
-    can_program_offline_access_codes: bool = False
+    can_program_offline_access_codes: bool
     can_unlock_with_code: bool = True
     can_remotely_unlock: bool = True
     can_remotely_lock: bool = True
@@ -75,13 +75,16 @@ class DeviceObject(_Keypad, kw_only=True):
 
 def _of_any(hub: Hub, device: Device) -> dict[str, Any]:
     """The fields of _Keypad."""
+    brand, is_removed = brands.of(device), REMOVED in device.conditions
     return {
         "device_id": device.device_id,
-        "device_type": brands.of(device).device_type,
+        "device_type": brand.device_type,
         "workspace_id": hub.workspace_id,
         "connected_account_id": hub.connected_account_id,
         "created_at": iso(device.created_at_ms),
-        "can_program_online_access_codes": REMOVED not in device.conditions,
+        "capabilities_supported": ("access_code", "lock") if brand.takes_codes else ("lock",),
+        "can_program_online_access_codes": brand.takes_codes and not is_removed,
+        "can_program_offline_access_codes": brand.has_offline_codes and not is_removed,
         "can_simulate_connection": device.simulated,
         "can_simulate_disconnection": device.simulated,
         "can_simulate_removal": device.simulated,
@@ -217,8 +220,8 @@ def _properties(device: Device) -> dict[str, Any]:
         "locked": not device.unlocked,
         "serial_number": device.serial,
         "has_direct_power": True,
-        "online_access_codes_enabled": True,
-        "offline_access_codes_enabled": False,
+        "online_access_codes_enabled": brands.of(device).takes_codes,
+        "offline_access_codes_enabled": brands.of(device).has_offline_codes,
         "has_native_entry_events": True,
         "supports_backup_access_code_pool": True,
         "supported_code_lengths": lengths(device),

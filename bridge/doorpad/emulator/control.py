@@ -15,6 +15,8 @@ A UNIX socket with one JSON object a line. Requests, each with an `id` of the ca
     {"id": 6, "faults": {"seed": 1, "flip": 1e-4}}  make the cable a bad one (faults.py); {} heals it
                                                     -> harm: how often each fault was done until now
     {"id": 7, "cut_after": 57, "to": "keypad" | "hub"}   pull the plug after the 57th byte from now in this direction
+    {"id": 8, "plays": "power_saving" | "auxiliary_heat", "active": true}   report of itself what a door's keypad
+                                                    never does, until it is false
     and those of the bench on the board itself: press, wiegand, switch, contact, skew_s, freeze, stop_clock,
     heap, room, cut_at, flash, erase_ms, stall_ms, raise, worn, panic, hang (firmware/emulator/bench.py).
 
@@ -29,6 +31,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from doorpad_link import messages
+
 from doorpad.emulator.cable import AT_ONCE, Line, Plug
 from doorpad.emulator.commission import EmulatedKeypad
 from doorpad.emulator.faults import Faults, FaultsImpossible
@@ -37,6 +41,10 @@ from doorpad.emulator.keypad import BenchError, RunningKeypad
 _PATH_BYTES_MAX = 100  # of a UNIX socket's name: 104 on macOS, 108 on Linux, with the final zero
 OnOutput = Callable[[EmulatedKeypad, dict[str, Any]], None]
 
+_PLAYED = {
+    "power_saving": messages.HEALTH_POWER_SAVING,
+    "auxiliary_heat": messages.HEALTH_AUXILIARY_HEAT,
+}
 _ON_BOARD = (
     "press",
     "wiegand",
@@ -155,6 +163,8 @@ class ControlServer:
                 return await self._program("1", code)
             case {"unprogram": str(code)}:
                 return await self._program("2", code)
+            case {"plays": str(name), "active": bool(active)} if name in _PLAYED:
+                return await self.keypad.bench(health=_PLAYED[name], active=active)
             case {"about": True}:
                 about = self.keypad.keypad
                 return {

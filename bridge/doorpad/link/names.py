@@ -15,6 +15,8 @@ _HEALTH_NAMES = {
     messages.HEALTH_SAFE_MODE: "safe_mode",
     messages.HEALTH_MEMORY: "memory_short",
     messages.HEALTH_BIT_FLIPPED: "flash_bit_flipped",
+    messages.HEALTH_POWER_SAVING: "power_saving",
+    messages.HEALTH_AUXILIARY_HEAT: "auxiliary_heat",
 }
 
 

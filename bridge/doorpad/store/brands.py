@@ -13,7 +13,7 @@ from typing import Literal
 from doorpad_link.messages import ENABLED, HEALTH_KEY_STUCK
 
 from doorpad.store.profile_names import ProfileName
-from doorpad.store.schema import AccessCode, CodeError, Device, Slot
+from doorpad.store.schema import UNUSED, AccessCode, CodeError, Device, Slot
 from doorpad.store.status import on_keypad, wanted
 
 _DAY_S, _HOUR_S = 86_400, 3_600
@@ -102,6 +102,9 @@ class Profile:
     full_error: str | None = None  # stands on the hub while all slots are used
     constraints: tuple[Constraint, ...] = ()
     gives_codes_away: bool = True  # codes that were made at the device can be taken over
+    takes_codes: bool = True  # codes can be made for it
+    has_offline_codes: bool = False  # its lock can make up PINs that end if nobody uses them within a day
+    has_auxiliary_heat: bool = False  # it is no lock, and may say that this runs
 
     @property
     def chooses_codes(self) -> bool:
@@ -212,6 +215,10 @@ def _no_level(facts: Facts) -> int | None:
     return None if fits else code.asked_at_ms
 
 
+def _unused(facts: Facts) -> int | None:
+    return facts.code.created_at_ms if facts.code.offline == UNUSED else None
+
+
 def _disabled(facts: Facts) -> int | None:
     return None if facts.slot is None or facts.slot.flags & ENABLED else facts.code.asked_at_ms
 
@@ -288,8 +295,10 @@ PROFILES: Mapping[ProfileName, Profile] = {
         (
             Rule("igloohome_bridge_too_many_pending_jobs", _too_many_waiting),
             Rule("igloohome_bridge_offline", _due_and_away),
+            Rule("igloo_algopin_must_be_used_within_24_hours", _unused, is_warning=True),
         ),
         gives_codes_away=False,
+        has_offline_codes=True,
     ),
     "salto_ks": Profile(
         "salto_lock",
@@ -359,6 +368,15 @@ PROFILES: Mapping[ProfileName, Profile] = {
         4096,
         (Rule("dormakaba_oracode_no_valid_user_level", _no_level),),
         constraints=(Constraint("cannot_specify_pin_code"),),
+    ),
+    "ecobee": Profile(
+        "ecobee_thermostat",
+        "ecobee",
+        (4, 12),
+        1,
+        gives_codes_away=False,
+        takes_codes=False,
+        has_auxiliary_heat=True,
     ),
 }
 

@@ -16,4 +16,5 @@ ProfileName = Literal[
     "lockly",
     "ultraloq",
     "dormakaba_oracode",
+    "ecobee",
 ]

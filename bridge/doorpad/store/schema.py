@@ -37,6 +37,10 @@ RELEASED: Conversion = "released"
 Backup = Literal["pooled", "pulled"]
 POOLED: Backup = "pooled"
 PULLED: Backup = "pulled"
+# A code whose PIN a brand's lock made up itself: whether somebody has opened with it.
+Offline = Literal["unused", "used"]
+UNUSED: Offline = "unused"
+USED: Offline = "used"
 
 _UUID = String(36)
 
@@ -195,6 +199,7 @@ class AccessCode(Base):
     duress: Mapped[bool] = mapped_column(default=False, server_default=false())
     backup: Mapped[Backup | None] = mapped_column(String)
     pulled_backup_id: Mapped[str | None] = mapped_column(_UUID)  # the backup that was pulled for this code
+    offline: Mapped[Offline | None] = mapped_column(String)  # None: an ordinary code
 
 
 OFF_KEYPAD = and_(
@@ -245,6 +250,13 @@ Index(
     AccessCode.used_at_ms,
     sqlite_where=AccessCode.used_at_ms.is_not(None),
     postgresql_where=AccessCode.used_at_ms.is_not(None),
+)
+Index(
+    "ix_access_codes_offline",
+    AccessCode.device_id,
+    AccessCode.offline,
+    sqlite_where=AccessCode.offline.is_not(None),
+    postgresql_where=AccessCode.offline.is_not(None),
 )
 
 

@@ -23,7 +23,16 @@ from doorpad.store.catalogue import ERRORS
 from doorpad.store.database import Database
 from doorpad.store.device_conditions import UNPAID, lift, stand
 from doorpad.store.schema import POOLED, AccessCode, CodeError, Device, Slot
-from doorpad.sync import backups, degraded, external, overdue, problems, unsettled, writes_stopped
+from doorpad.sync import (
+    backups,
+    degraded,
+    external,
+    offline_codes,
+    overdue,
+    problems,
+    unsettled,
+    writes_stopped,
+)
 from doorpad.sync.breaker import Breaker, Outcome
 from doorpad.sync.effects import Learned, apply_record, settle
 from doorpad.sync.plan import DUPLICATE, Action, Adopt, Clear, Problem, Write, plan
@@ -61,6 +70,7 @@ class Converger:
                 now_ms = self.now_ms()
                 device = await session.get_one(Device, self.device_id)
                 await backups.fill(session, device, now_ms, self.timing)
+                lapse_s = await offline_codes.lapse(session, device, now_ms)
                 stopped, quiet_s = await external.review(session, self.device_id, now_ms, self.timing)
                 paused = self.refusals.paused(_now_s()) | stopped
                 found = await unsettled.read(
@@ -101,7 +111,7 @@ class Converger:
                         by_id[action.access_code_id].slot = action.slot
             goes_on = bool(step) and await self._carry_out(step)
             if not goes_on and not (told and found.more):
-                return min(found.next_due_s, edge_s, quiet_s, gone_s, whole_s)
+                return min(found.next_due_s, lapse_s, edge_s, quiet_s, gone_s, whole_s)
 
     async def _carry_out(self, step: Sequence[Action]) -> bool:
         """Do one step; return whether there may be more to do now."""

@@ -11,7 +11,7 @@ from doorpad.link.operations import JournalPage, JournalRecord, KeypadState
 from doorpad.store import makers
 from doorpad.store.identity import effect_event_id, journal_event_id, unmanaged_code_id
 from doorpad.store.schema import POOLED, AccessCode, Device, Slot
-from doorpad.sync import degraded, gaps, strike
+from doorpad.sync import degraded, gaps, offline_codes, strike
 from doorpad.sync.backups import throw_away
 from doorpad.sync.timing import Timing
 
@@ -200,6 +200,8 @@ async def _apply(
         payload = {"method": "keycode", "access_code_is_managed": is_managed}
         if entry.reason == messages.UNDER_DURESS:
             payload["doorpad"] = {"duress": True}
+        if opened_by is not None:
+            offline_codes.opened(opened_by)
         if opened_by is not None and opened_by.backup == POOLED and opened_by.state == "active":
             throw_away(opened_by, now_ms)  # nobody was given it, and somebody knows it
             log.warning("keypad %s: a spare code that nobody was given has opened the door", device.serial)

@@ -24,7 +24,7 @@ from doorpad.store.database import Database
 from doorpad.store.device_conditions import STOPPED, lift
 from doorpad.store.identity import device_id_for
 from doorpad.store.schema import Device, LinkState
-from doorpad.sync import degraded, flaky
+from doorpad.sync import degraded, flaky, reported
 from doorpad.sync.backoff import Backoff
 from doorpad.sync.breaker import Breaker
 from doorpad.sync.console import Console
@@ -364,6 +364,7 @@ class Keeper:
         async with self._database.write() as session:
             device = await session.get_one(Device, self.device_id)
             device.health = health
+            reported.judge(device, self._now_ms())
         self._health = health
 
     async def _read_crashes(self, connection: Connection) -> None:
