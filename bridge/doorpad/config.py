@@ -30,6 +30,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     `baud`: of the line when a session begins, as the keypad is set; `max_baud`: to be asked for then.
     `half_duplex`: the line is one pair of wires for both directions, as RS-485 has.
     `weak_years`: a PIN that begins or ends with a year is weak there: none is made up, and a chosen one is marked.
+    `location_name`: what people call the place where it is.
     `profile`: the brand that it plays (store/brands.py); a keypad that is not emulated is generic.
     """
 
@@ -42,6 +43,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     control: str | None = None
     profile: ProfileName = "generic"
     weak_years: bool = False
+    location_name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
 
 
 # A year, and some time to look back at it.
@@ -101,6 +103,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
                 consoles=self.data / "consoles",
                 profile=keypad.profile,
                 weak_years=keypad.weak_years,
+                location_name=keypad.location_name,
             )
             for keypad in self.keypads
         ]

@@ -88,16 +88,14 @@ def test_object_has_what_the_contract_needs(name: str) -> None:
             assert enumeration(about) <= enumeration(theirs["properties"][field]), field
 
 
-# What the contract has and a keypad has not: heating and cooling, pictures, the upstream account's own customers, a
-# name of the place (nobody gives one: doors have names); and what the devices of a provider can, for none is listed.
+# What the contract has and a keypad has not: heating and cooling, pictures, the upstream account's own customers;
+# and what the devices of a provider can, for none is listed.
 _OF_THERMOSTATS = re.compile(r".*\.can_(hvac|program_thermostat|run_thermostat|turn_off_hvac)\w*")
 _OF_PROVIDERS = re.compile(r"device_provider\.can_\w+")
 _NOT_HERE = {
     "connected_account.customer_key",
     "connected_account.image_url",
     "connected_account.user_identifier",
-    "device.location.location_name",
-    "unmanaged_device.location.location_name",
     "workspace.publishable_key",
 }
 

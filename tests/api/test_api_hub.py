@@ -42,6 +42,28 @@ async def test_device_says_what_it_can_do(world: World, seam: AsyncSeam) -> None
     assert await seam.devices.list() == await seam.locks.list() == [device]
 
 
+@pytest.mark.parametrize("is_managed", [True, False])
+async def test_device_shows_of_its_place_what_is_known(
+    world: World, http: httpx.AsyncClient, *, is_managed: bool
+) -> None:
+    path = "/devices/get" if is_managed else "/devices/unmanaged/get"
+    zone = {"timezone": "Europe/Paris", "time_zone": "Europe/Paris"}
+    for number, (row, shown) in enumerate(
+        [
+            ({}, {}),
+            ({"location_name": "Mill Lane 4"}, {"location_name": "Mill Lane 4"}),
+            ({"time_zone": "Europe/Paris"}, zone),
+            (
+                {"location_name": "Mill Lane 4", "time_zone": "Europe/Paris"},
+                zone | {"location_name": "Mill Lane 4"},
+            ),
+        ]
+    ):
+        device_id = await world.add_device(f"00112233445566a{number}", managed=is_managed, **row)
+        device = (await http.get(f"{path}?device_id={device_id}")).json()["device"]
+        assert device["location"] == shown
+
+
 @pytest.mark.parametrize(
     ("link_state", "online", "errors"),
     [

@@ -31,6 +31,7 @@ def test_every_setting_is_taken(tmp_path):
         'errors_vocabulary = "2026"\naudit_kept_days = 30\nevents_kept_days = 90\n[timing]\npoll_s = 1.5\n'
         + KEYPAD.format(serial="0" * 16)
         + 'baud = 9600\nmax_baud = 57600\ncontrol = "bench"\nweak_years = true\n'
+        + 'location_name = "Mill Lane 4"\n'
         + KEYPAD.format(serial="1" * 16)
     )
     loaded = _load(tmp_path, text)
@@ -43,6 +44,7 @@ def test_every_setting_is_taken(tmp_path):
         (115_200, None, None),
     ]
     assert [port.weak_years for port in loaded.keypad_ports()] == [True, False]
+    assert [port.location_name for port in loaded.keypad_ports()] == ["Mill Lane 4", None]
 
 
 def test_keypad_without_a_port_is_looked_for_at_those_of_the_list(tmp_path):

@@ -21,8 +21,9 @@ _LINK_ERRORS = {
 
 
 class LocationObject(msgspec.Struct):
-    """Empty where nothing is known: strict clients of 2026 refuse null. Its one fact has an old and a new name."""
+    """Without what is not known: strict clients of 2026 refuse null. The time zone has an old and a new name."""
 
+    location_name: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     time_zone: str | UnsetType = UNSET
 
@@ -169,8 +170,9 @@ def shown_name(device: Device) -> str:
 
 
 def _location(device: Device) -> LocationObject:
-    known = UNSET if device.time_zone is None else device.time_zone
-    return LocationObject(timezone=known, time_zone=known)
+    name = UNSET if device.location_name is None else device.location_name
+    zone = UNSET if device.time_zone is None else device.time_zone
+    return LocationObject(location_name=name, timezone=zone, time_zone=zone)
 
 
 def device_errors(device: Device) -> list[ErrorObject]:
@@ -207,25 +209,28 @@ def _constraint(rule: brands.Constraint) -> dict[str, Any]:
 
 
 def _properties(device: Device) -> dict[str, Any]:
+    brand = brands.of(device)
     properties: dict[str, Any] = {
         "online": device.link_state == "online",
         "name": shown_name(device),
         "appearance": {"name": device.name},
         "model": {
             "display_name": "Keypad",
-            "manufacturer_display_name": brands.of(device).maker,
+            "manufacturer_display_name": brand.maker,
             "has_built_in_keypad": True,
+            "online_access_codes_supported": brand.takes_codes,
+            "offline_access_codes_supported": brand.has_offline_codes,
         },
-        "manufacturer": brands.of(device).maker,
+        "manufacturer": brand.maker,
         "locked": not device.unlocked,
         "serial_number": device.serial,
         "has_direct_power": True,
-        "online_access_codes_enabled": brands.of(device).takes_codes,
-        "offline_access_codes_enabled": brands.of(device).has_offline_codes,
+        "online_access_codes_enabled": brand.takes_codes,
+        "offline_access_codes_enabled": brand.has_offline_codes,
         "has_native_entry_events": True,
         "supports_backup_access_code_pool": True,
         "supported_code_lengths": lengths(device),
-        "code_constraints": [_constraint(it) for it in brands.of(device).constraints],
+        "code_constraints": [_constraint(it) for it in brand.constraints],
     }
     if device.capacity is not None:
         properties["max_active_codes_supported"] = device.capacity

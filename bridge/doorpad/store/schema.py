@@ -87,6 +87,7 @@ class Device(Base):
         String, default="generic", server_default=text("'generic'")
     )  # the brand that an emulated one plays: brands.py
     time_zone: Mapped[str | None] = mapped_column(String)
+    location_name: Mapped[str | None] = mapped_column(String)  # as the configuration has it
     custom_metadata: Mapped[dict[str, str | bool]] = mapped_column(
         JSON, default=dict, server_default=text("'{}'")
     )

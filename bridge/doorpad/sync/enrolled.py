@@ -13,7 +13,7 @@ from doorpad.sync.keypad_port import KeypadPort
 from doorpad.sync.retired import REMOVED
 from doorpad.sync.telling import tell_of_device
 
-_CONFIGURED = ("name", "simulated", "profile", "weak_years")
+_CONFIGURED = ("name", "simulated", "profile", "weak_years", "location_name")
 
 
 def by_configuration(now_ms: int) -> Actor:

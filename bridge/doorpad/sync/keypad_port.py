@@ -21,3 +21,4 @@ class KeypadPort:
     consoles: Path  # folder of what keypads said beside the link, console.py
     profile: ProfileName = "generic"
     weak_years: bool = False
+    location_name: str | None = None  # what people call the place
