@@ -17,9 +17,12 @@ from doorpad.store.catalogue import (
     DEVICE,
     DEVICE_WARNINGS,
     ERRORS,
+    OTHER_ERRORS,
+    OTHER_WARNINGS,
     Condition,
 )
-from doorpad.store.schema import CodeError
+from doorpad.store.schema import CodeError, Slot
+from doorpad_link.messages import ENABLED, MANAGED
 from seam import AsyncSeam
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -85,6 +88,13 @@ def test_schemas_of_the_catalogue_are_those_of_the_contract() -> None:
             known = _accepted(vocabulary, subject, kind)  # type: ignore[arg-type]
             marked = {name for name, condition in conditions.items() if letter in condition.schemas}
             assert marked == known & set(conditions), (letter, kind)
+
+
+def test_names_that_only_the_vocabulary_of_2026_has_are_known_to_its_clients() -> None:
+    for condition_of, kind in ((OTHER_ERRORS, "errors"), (OTHER_WARNINGS, "warnings")):
+        for name, condition in condition_of.items():
+            subject = "device" if condition.subject == DEVICE else "access_code"
+            assert ("P" in condition.schemas) == (name in _accepted("2026", subject, kind)), name
 
 
 async def _told(world: World, vocabulary: Vocabulary, path: str, **asked: str) -> dict[str, Any]:
@@ -166,3 +176,62 @@ async def test_names_are_replaced_in_the_result_of_an_action_attempt(
     told = await _told(world, "2026", "/action_attempts/get", action_attempt_id=attempt_id)
     errors = told["action_attempt"]["result"]["access_code"]["errors"]
     assert [it["error_code"] for it in errors] == ["provider_issue"]
+
+
+@pytest.mark.parametrize("vocabulary", get_args(Vocabulary))
+async def test_full_keypad_is_warned_of_where_there_is_a_name_for_it(
+    world: World, vocabulary: Vocabulary
+) -> None:
+    device_id = await world.add_device(capacity=3, full_since_ms=NOW_MS + 5_000)
+    told = (await _told(world, vocabulary, "/devices/get", device_id=device_id))["device"]
+    assert told["doorpad"]["full_since"] == "2027-01-15T08:00:05.000Z"
+    expected = {
+        "warning_code": "max_access_codes_reached",
+        "message": "The device holds as many access codes as it can.",
+        "created_at": "2027-01-15T08:00:05.000Z",
+        "active_access_code_count": 3,
+        "max_active_access_code_count": 3,
+    }
+    assert told["warnings"] == ([expected] if vocabulary == "2026" else [])
+
+
+@pytest.mark.parametrize("profile", ["ultraloq", "generic"])
+@pytest.mark.parametrize("time_zone", [None, "Europe/Paris"])
+async def test_unknown_time_zone_is_warned_of_where_it_is_needed(
+    world: World, profile: str, time_zone: str | None
+) -> None:
+    device_id = await world.add_device(profile=profile, time_zone=time_zone)
+    told = (await _told(world, "2026", "/devices/get", device_id=device_id))["device"]
+    names = [it["warning_code"] for it in told["warnings"]]
+    assert names == (["time_zone_unknown"] if profile == "ultraloq" and time_zone is None else [])
+
+
+@pytest.mark.parametrize("managed", [True, False])
+@pytest.mark.parametrize("vocabulary", get_args(Vocabulary))
+async def test_code_that_is_switched_off_is_told_of_where_there_is_a_name_for_it(
+    world: World, device_id: str, vocabulary: Vocabulary, *, managed: bool
+) -> None:
+    await world.add_code(device_id, ID, managed=managed, name="Ann")
+    await world.put_on_keypad(ID, 3)
+    path = "/access_codes/get" if managed else "/access_codes/unmanaged/get"
+
+    async def errors() -> list[str]:
+        code = (await _told(world, vocabulary, path, access_code_id=ID))["access_code"]
+        return [it["error_code"] for it in code["errors"]]
+
+    assert await errors() == []
+    async with world.database.write() as session:
+        slot = await session.get_one(Slot, (device_id, 3))
+        slot.flags &= ~ENABLED
+    assert await errors() == (["access_code_inactive"] if vocabulary == "2026" else [])
+
+
+async def test_code_is_inactive_since_somebody_has_switched_it_off(world: World, device_id: str) -> None:
+    await world.add_code(device_id, ID, external_modification_allowed=True)
+    await world.put_on_keypad(ID, 3)
+    world.now_ms = NOW_MS + 9_000
+    off = {"code": "4711", "access_code_id": ID, "flags": MANAGED}
+    await world.keypad_shows(device_id, 3, maker=KEYPAD, **off)
+    code = (await _told(world, "2026", "/access_codes/get", access_code_id=ID))["access_code"]
+    assert [it["created_at"] for it in code["errors"]] == ["2027-01-15T08:00:09.000Z"]
+    assert [it["warning_code"] for it in code["warnings"]] == ["external_modification_in_effect"]

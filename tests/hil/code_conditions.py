@@ -19,11 +19,13 @@ def full_table(profile: ProfileName) -> Scenario:
             row.world.bridge.event("access_code.set_on_device", id_)
         more = door.code(code="59317")
         row.appears(lambda: door.of_code(more))
+        assert door.of_device()["doorpad"]["full_since"] is not None
         for id_ in held:
             door.ask("/access_codes/delete", access_code_id=id_)
         row.goes(lambda: door.of_code(more))
         for id_ in held:
             row.world.bridge.event("access_code.deleted", id_)
+        assert door.of_device()["doorpad"]["full_since"] is None
         door.delete(more)
 
     return scenario

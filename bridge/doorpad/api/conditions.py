@@ -48,6 +48,8 @@ class WarningObject(msgspec.Struct, kw_only=True):
     message: str
     created_at: str
     change_type: ChangeType | UnsetType = UNSET
+    active_access_code_count: int | UnsetType = UNSET
+    max_active_access_code_count: int | UnsetType = UNSET
 
 
 def error_object(

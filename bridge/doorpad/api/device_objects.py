@@ -122,6 +122,7 @@ def device_object(hub: Hub, device: Device) -> DeviceObject:
             "health": health_names(device.health) + _hub_finds(device),
             "crashes": device.crashes,
             "input_names": device.input_names or {},
+            "full_since": None if device.full_since_ms is None else iso(device.full_since_ms),
             "link_state": device.link_state,
             "hosts": [
                 {"maker": makers.name(device, int(number)), "key_id": key_id}

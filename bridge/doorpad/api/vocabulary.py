@@ -7,12 +7,16 @@
 Everything inside of the hub uses the names of 2025. They are replaced here, on the way out, and nowhere else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
+from doorpad.api.code_objects import AccessCodeObject, UnmanagedAccessCodeObject
 from doorpad.api.conditions import ErrorObject, WarningObject
+from doorpad.api.device_objects import DeviceObject
+from doorpad.store.brands import PROFILES
 from doorpad.store.catalogue import (
     ACCESS_CODE,
     ACCOUNT,
@@ -21,6 +25,7 @@ from doorpad.store.catalogue import (
     DEVICE,
     DEVICE_WARNINGS,
     ERRORS,
+    OTHER_ERRORS,
     OTHER_WARNINGS,
     Condition,
     Subject,
@@ -58,6 +63,8 @@ _WARNING_IN: dict[Vocabulary, dict[str, str]] = {
     "zod": {},
 }
 _WARNINGS = DEVICE_WARNINGS | CODE_WARNINGS | OTHER_WARNINGS
+
+_WITH_TIME_ZONE = {it.device_type for it in PROFILES.values() if it.needs_time_zone}
 
 T = TypeVar("T")
 
@@ -101,8 +108,11 @@ def _shown(vocabulary: Vocabulary, value: Any) -> Any:
         standing = getattr(value, name, None)
         if standing:
             changes[name] = _once(_shown(vocabulary, standing), key)
-    if vocabulary == "2026" and hasattr(value, "pending_mutations"):
-        changes["warnings"] = [*changes.get("warnings", []), *_of_state(value)]
+    if vocabulary == "2026":
+        if warnings := _warnings_of_state(value):
+            changes["warnings"] = changes.get("warnings", []) + warnings
+        if errors := _errors_of_state(value):
+            changes["errors"] = changes.get("errors", []) + errors
     if isinstance(getattr(value, "result", None), dict):  # an action attempt
         changes["result"] = _shown(vocabulary, value.result)  # type: ignore[attr-defined]
     return msgspec.structs.replace(value, **changes) if changes else value
@@ -124,21 +134,55 @@ def _once(standing: list[T], key: Callable[[T], str]) -> list[T]:
     return list(first.values())
 
 
-def _of_state(code: Any) -> list[WarningObject]:
-    """What the vocabulary of 2026 warns of and that of 2025 shows by other fields of a code."""
+def _warnings_of_state(shown: object) -> list[WarningObject]:
+    """What the vocabulary of 2026 warns of and that of 2025 shows by other fields of an object."""
+    if isinstance(shown, AccessCodeObject):
+        return list(_of_code(shown))
+    if isinstance(shown, DeviceObject):
+        return list(_of_device(shown))
+    return []
+
+
+def _of_code(code: AccessCodeObject) -> Iterator[WarningObject]:
     pulled_at = code.doorpad["backup_pulled_at"]
-    using = "using_backup_access_code"
-    backup = (
-        [WarningObject(warning_code=using, message=OTHER_WARNINGS[using].message, created_at=pulled_at)]
-        if pulled_at is not None
-        else []
-    )
-    return backup + [
-        WarningObject(
-            warning_code="being_deleted",
-            message=OTHER_WARNINGS["being_deleted"].message,
-            created_at=mutation["created_at"],
+    if pulled_at is not None:
+        yield _other_warning("using_backup_access_code", pulled_at)
+    for mutation in code.pending_mutations:
+        if mutation["mutation_code"] == "deleting":
+            yield _other_warning("being_deleted", mutation["created_at"])
+
+
+def _of_device(device: DeviceObject) -> Iterator[WarningObject]:
+    full_since = device.doorpad["full_since"]
+    if full_since is not None:
+        warning = _other_warning("max_access_codes_reached", full_since)
+        count = device.properties["max_active_codes_supported"]
+        warning.active_access_code_count = warning.max_active_access_code_count = count
+        yield warning
+    if device.location.time_zone is UNSET and device.device_type in _WITH_TIME_ZONE:
+        yield _other_warning("time_zone_unknown", device.created_at)
+
+
+def _other_warning(name: str, created_at: str) -> WarningObject:
+    return WarningObject(warning_code=name, message=OTHER_WARNINGS[name].message, created_at=created_at)
+
+
+def _errors_of_state(shown: object) -> list[ErrorObject]:
+    """The same of errors: a code that is on the keypad and switched off there."""
+    if (
+        not isinstance(shown, AccessCodeObject | UnmanagedAccessCodeObject)
+        or shown.doorpad["enabled"] is not False
+    ):
+        return []
+    # Whoever switched it off changed it: with him stands since when.
+    changed = [it.created_at for it in shown.errors if it.change_type == "modified"]
+    changed += [it.created_at for it in shown.warnings if it.change_type == "modified"]
+    name = "access_code_inactive"
+    return [
+        ErrorObject(
+            error_code=name,
+            message=OTHER_ERRORS[name].message,
+            created_at=changed[0] if changed else shown.created_at,
+            is_access_code_error=True,
         )
-        for mutation in code.pending_mutations
-        if mutation["mutation_code"] == "deleting"
     ]

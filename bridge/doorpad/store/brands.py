@@ -103,6 +103,7 @@ class Profile:
     constraints: tuple[Constraint, ...] = ()
     gives_codes_away: bool = True  # codes that were made at the device can be taken over
     takes_codes: bool = True  # codes can be made for it
+    needs_time_zone: bool = False  # its maker's cloud tells times of day, and has to be told where it is
     has_offline_codes: bool = False  # its lock can make up PINs that end if nobody uses them within a day
     has_auxiliary_heat: bool = False  # it is no lock, and may say that this runs
 
@@ -360,6 +361,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         (4, 8),
         100,
         (Rule("ultraloq_access_code_disabled", _disabled, is_warning=True),),
+        needs_time_zone=True,
     ),
     "dormakaba_oracode": Profile(
         "dormakaba_oracode_door",

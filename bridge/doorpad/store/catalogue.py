@@ -130,6 +130,7 @@ DEVICE_WARNINGS: dict[str, Condition] = {
 # Names that only other vocabularies have: said in place of those above, or beside them.
 OTHER_ERRORS: dict[str, Condition] = {
     "conflicting_external_modification": Condition(ACCESS_CODE, _EXTERNAL, "P"),
+    "access_code_inactive": Condition(ACCESS_CODE, "The access code is inactive on the device.", "P"),
     "provider_issue": Condition(ACCESS_CODE, "The device does not take the access code.", "P"),
     "dormakaba_oracode_invalid_time_range": Condition(ACCESS_CODE, _NO_TIME_RANGE, "Z"),
 }
@@ -137,6 +138,8 @@ OTHER_WARNINGS: dict[str, Condition] = {
     "external_modification_in_effect": Condition(ACCESS_CODE, _EXTERNAL, "P"),
     "unknown_issue_with_access_code": Condition(ACCESS_CODE, "There is an issue with the access code.", "P"),
     "being_deleted": Condition(ACCESS_CODE, "Access code is being deleted.", "P"),
+    "max_access_codes_reached": Condition(DEVICE, "The device holds as many access codes as it can.", "P"),
+    "time_zone_unknown": Condition(DEVICE, "The time zone of the device is not known.", "P"),
     "using_backup_access_code": Condition(
         ACCESS_CODE, "A backup access code has been pulled and is used in place of this one.", "P"
     ),

@@ -133,6 +133,7 @@ class Device(Base):
     # Whether spare codes are kept on it, and since when (Unix milliseconds) there are fewer than there shall be.
     backup_pool: Mapped[bool] = mapped_column(default=False, server_default=false())
     backup_short_since_ms: Mapped[int | None] = mapped_column(BigInteger)
+    full_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when every slot holds a code
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
     # Since when (Unix milliseconds) nothing more is written to it, because it takes nothing.
     writes_stopped_ms: Mapped[int | None] = mapped_column(BigInteger)

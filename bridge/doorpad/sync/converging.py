@@ -304,7 +304,9 @@ def _outcome(result: SlotResult) -> Outcome:
 
 
 def _tell_if_full(device: Device, is_full: bool, now_ms: int) -> None:
-    """Some makers' accounts have room for so many users: then a full keypad is told of as that."""
+    """Note since when it is. Some makers' accounts have room for so many users: there it is an error, too."""
+    if is_full != (device.full_since_ms is not None):
+        device.full_since_ms = now_ms if is_full else None
     error_code = brands.of(device).full_error
     if error_code is None:
         return
