@@ -38,7 +38,7 @@ class Clock:
         self.has_chip = False  # a DS3231 keeps the time too: clock_chip.py
         self._chip_read_s = 0  # when it was last asked
         self.turns = 0  # moves with each tick that finds the clock moved by itself, and wraps
-        self._seen = None  # second and microsecond, at the last look or setting
+        self._seen = None  # what the clock showed at the last look or setting
         self._seen_ms = ticks_ms()  # when it was last found moved
 
     def now_s(self):
@@ -82,11 +82,11 @@ class Clock:
     def _write(self, wanted):
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(wanted[0])
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, wanted[1] * 1000))
-        self._seen = self._rtc.datetime()[6:]
+        self._seen = self._rtc.datetime()
 
     def tick(self, floor):
         """See that the clock runs, take off what it has run fast or slow. Call it about every second."""
-        now_ms, seen = ticks_ms(), self._rtc.datetime()[6:]
+        now_ms, seen = ticks_ms(), self._rtc.datetime()
         if seen != self._seen:
             self._seen, self._seen_ms = seen, now_ms
             self.turns = (self.turns + 1) & 0xFFFF

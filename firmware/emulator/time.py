@@ -18,6 +18,7 @@ finally:
 
 _UNIX_OF_2000 = 946_684_800
 
+_ROUND_MS = 997
 _base_ms = 0  # clock at _base_ticks, milliseconds since 2000
 _base_ticks = _ticks_ms()
 _skew_s = 0  # what the bench added
@@ -50,7 +51,7 @@ def time():
 
 def millisecond():
     """The part of the clock below the second, for the RTC."""
-    return _elapsed_ms() % 1000
+    return _elapsed_ms() % (1000 if _frozen_s is None else _ROUND_MS)
 
 
 def gmtime(seconds=None):
@@ -80,7 +81,8 @@ def skew(seconds):
 def freeze(unix_s):
     """The bench holds the clock within a Unix second, or lets it run on (None).
 
-    For tests that need their time to judge that second: its milliseconds go round, so it does not stand still.
+    For tests that need their time to judge that second: its milliseconds go round, so it does not stand still, and
+    in a time of their own, so that who looks at it every second sees that.
     """
     global _frozen_s
     _frozen_s = None if unix_s is None else unix_s - _UNIX_OF_2000

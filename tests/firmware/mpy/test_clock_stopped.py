@@ -21,6 +21,7 @@ from whole_keypad import Whole
 
 HEAP = "900K"
 NOW_S = 853_315_200  # 2027-01-15T08:00:00Z
+UNIX_OF_2000 = 946_684_800
 BOUND = messages.ENABLED | messages.TIME_BOUND
 
 _fed_ms = []
@@ -98,6 +99,27 @@ def test_clock_that_is_set_back_and_forth_while_it_runs_feeds_on_and_stays_trust
             keypad.clock.move((NOW_S + (n % 3) * 86_400 - n, 0), (0, 0), 1, 0)
             await asyncio.sleep(2)
             assert len(_fed_ms) > before and keypad.clock.trusted, n
+
+    _in_main_loop(steps)
+
+
+def test_clock_that_shows_the_same_second_in_one_minute_after_the_other_stays_trusted():
+    async def steps(keypad):
+        for n in range(20):
+            time.skew(59)
+            await asyncio.sleep(1)
+            assert keypad.clock.trusted, n
+
+    _in_main_loop(steps)
+
+
+def test_clock_that_the_bench_holds_within_a_second_stays_trusted():
+    async def steps(keypad):
+        time.freeze(time.time() + UNIX_OF_2000)
+        for n in range(60):
+            await asyncio.sleep(1)
+            assert keypad.clock.trusted, n
+        time.freeze(None)
 
     _in_main_loop(steps)
 
