@@ -174,7 +174,7 @@ def _errors_of_state(shown: object) -> list[ErrorObject]:
         or shown.doorpad["enabled"] is not False
     ):
         return []
-    # Whoever switched it off changed it: with him stands since when.
+    # The change that switched it off, if one stands there, tells since when.
     changed = [it.created_at for it in shown.errors if it.change_type == "modified"]
     changed += [it.created_at for it in shown.warnings if it.change_type == "modified"]
     name = "access_code_inactive"
