@@ -83,17 +83,20 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
             )  # a key that is missing is told now, not at the first session
         new_key = _first_api_key(config.data)
         feed = EventFeed(database)
-        await undo.enter_async_context(_forward_events(feed, tell))
+        told = _FromReadyOn(tell)
+        await undo.enter_async_context(_forward_events(feed, told.tell))
 
         lines = Lines((device_id_for(keypad.serial) for keypad in config.keypads), _now_ms)
 
         def on_link(device_id: str, state: LinkState) -> None:
             lines.link(device_id, state)
-            tell({"type": "link", "device_id": device_id, "state": state})
+            told.tell({"type": "link", "device_id": device_id, "state": state})
 
         def on_statistics(device_id: str, hub: LinkStatistics, keypad: KeypadStatistics) -> None:
             lines.count(device_id, hub, keypad)
-            tell({"type": "statistics", "device_id": device_id, "hub": asdict(hub), "keypad": asdict(keypad)})
+            told.tell(
+                {"type": "statistics", "device_id": device_id, "hub": asdict(hub), "keypad": asdict(keypad)}
+            )
 
         hub = Hub(
             database,
@@ -168,9 +171,28 @@ async def run(config: Config, tell: Tell, stop: asyncio.Event) -> None:
         # What was loaded stays: the garbage collector need not stop everything for 0.1 s to look at it again.
         gc.collect()
         gc.freeze()
-        tell(ready)
+        told.ready(ready)
         hub.start()
         await stop.wait()
+
+
+class _FromReadyOn:
+    """Holds back what there is to tell before `ready`, which whoever starts a hub reads first."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._early: list[dict[str, Any]] | None = []
+
+    def tell(self, message: dict[str, Any]) -> None:
+        if self._early is None:
+            self._tell(message)
+        else:
+            self._early.append(message)
+
+    def ready(self, message: dict[str, Any]) -> None:
+        early, self._early = self._early or [], None
+        for it in (message, *early):
+            self._tell(it)
 
 
 def _first_api_key(data: Path) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hil_world import WAIT_S, Doorpad, Message, family, watched
+from hil_world import WAIT_S, Doorpad, Message, family, running, watched
 from seam import Seam
 
 NO_MICROPYTHON = """\
@@ -51,6 +51,12 @@ def run_demo(*options: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=WAIT_S,
     )
+
+
+def test_new_hub_says_first_that_it_is_ready_and_then_what_it_made_before(tmp_path: Path) -> None:
+    with running(tmp_path) as world:
+        assert world.bridge.message(lambda _: True)["type"] == "ready"
+        world.bridge.event("device.added")
 
 
 def test_demo_is_usable_from_its_first_line_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
