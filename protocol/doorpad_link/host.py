@@ -132,6 +132,8 @@ class HostSession:
     ) -> None:
         self.state = IDLE
         self.retransmits = 0
+        self.answered = 0  # requests, HELLO and AUTH among them
+        self.repeats = 0  # of these: what of an unanswered one was sent again says nothing of the line
         self.forged = 0  # intact frames of this session that its key did not open
         self._host_id = host_id
         self._key_of = key_of
@@ -324,6 +326,8 @@ class HostSession:
                 self._srtt_ms = max(self._srtt_ms + (trip_ms - self._srtt_ms) // 8, 1)
         self._rto_ms = max(_RTO_MS_MIN, min(self._srtt_ms + 4 * self._rttvar_ms, _RTO_MS_MAX))
         self._alert = 0
+        self.answered += 1
+        self.repeats += flight.sends - 1
         self._in_flight.remove(flight)
         self._was_read(flight)
 

@@ -76,6 +76,28 @@ def test_codes_and_events_pass_over_one_pair_of_wires(pair: World, faults: dict[
     assert bool(harm) == bool(faults), "the wires were not as bad as they were asked to be"
 
 
+def test_line_that_loses_frames_is_warned_of_until_it_is_good_again(tmp_path: Path) -> None:
+    with running(tmp_path, timing="poll_s = 0.01") as world, world.keypad.bench() as bench:
+
+        def causes() -> list[str]:
+            """What the one warning there is says after the API's own words."""
+            device = world.seam.devices.get(device_id=world.device_id)
+            return [
+                it.message for it in device.warnings if it.warning_code == "device_communication_degraded"
+            ]
+
+        assert causes() == []
+        bench.ask(faults={"seed": 7, "lose_frame": 0.1})
+        while not causes():
+            pass
+        [cause] = causes()
+        percent = int(cause.partition("keypad ")[2].partition(" %")[0])
+        assert 5 < percent < 50, cause
+        bench.ask(faults={})
+        while causes():
+            pass
+
+
 @pytest.fixture(scope="module")
 def plugged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two keypads for which the configuration names no port."""

@@ -23,6 +23,8 @@ def counted(hub: HostSession, keypad: Keypad) -> dict[str, int]:
         "hub noise": hub.noise,
         "hub forged": hub.forged,
         "retransmits": hub.retransmits,
+        "answered": hub.answered,
+        "repeats": hub.repeats,
         "keypad noise": session.noise,
         "keypad forged": session.forged,
         "repeated": session.repeated,
@@ -30,14 +32,15 @@ def counted(hub: HostSession, keypad: Keypad) -> dict[str, int]:
     }
 
 
-CALM = dict.fromkeys(counted(*opened()), 0) | {"sessions": 1}
+# HELLO and AUTH are answered as requests are.
+CALM = dict.fromkeys(counted(*opened()), 0) | {"sessions": 1, "answered": 2}
 
 
 def test_calm_session_counts_itself_alone():
     hub, keypad = opened()
     hub.request(OP_ADD, 1, 0)
     hub.receive(keypad.session.receive(hub.take_output(), 10), 5)
-    assert counted(hub, keypad) == CALM
+    assert counted(hub, keypad) == CALM | {"answered": 3}
 
 
 def test_disturbed_frame_is_noise_at_the_end_that_heard_it():
@@ -72,7 +75,17 @@ def test_request_that_comes_again_is_counted_where_it_was_sent_and_where_it_was_
     assert wake_ms is not None
     hub.on_time(wake_ms)
     hub.receive(keypad.session.receive(hub.take_output(), 10), wake_ms)
-    assert counted(hub, keypad) == CALM | {"retransmits": 1, "repeated": 1}
+    assert counted(hub, keypad) == CALM | {"answered": 3, "retransmits": 1, "repeats": 1, "repeated": 1}
+
+
+def test_request_that_is_never_answered_is_no_repeat_of_an_answered_one():
+    hub, keypad = opened()
+    hub.request(OP_ADD, 1, 0)
+    hub.take_output()
+    wake_ms = hub.wake_at_ms()
+    assert wake_ms is not None
+    hub.on_time(wake_ms)
+    assert counted(hub, keypad) == CALM | {"retransmits": 1}
 
 
 def test_each_session_that_opens_is_counted_by_the_keypad():
@@ -81,8 +94,8 @@ def test_each_session_that_opens_is_counted_by_the_keypad():
     assert keypad.session.sessions == 2
 
 
-@pytest.mark.parametrize("before", [None, LinkStatistics(2, 1000, 100, 10, 1, 20, 30, 115_200, 0.5)])
+@pytest.mark.parametrize("before", [None, LinkStatistics(2, 1000, 100, 10, 1, 20, 200, 19, 30, 115_200, 0.5)])
 def test_counts_of_all_sessions_add_up_and_what_is_of_now_stays(before):
-    now = LinkStatistics(1, 5, 6, 7, 8, 9, 40, 921_600, 0.25)
-    summed = (3, 1005, 106, 17, 9, 29) if before else (1, 5, 6, 7, 8, 9)
+    now = LinkStatistics(1, 5, 6, 7, 8, 9, 50, 4, 40, 921_600, 0.25)
+    summed = (3, 1005, 106, 17, 9, 29, 250, 23) if before else (1, 5, 6, 7, 8, 9, 50, 4)
     assert now.after(before) == LinkStatistics(*summed, 40, 921_600, 0.25)

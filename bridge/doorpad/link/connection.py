@@ -117,6 +117,8 @@ class Connection:
             noise=self._session.noise,
             forged=self._session.forged,
             retransmits=self._session.retransmits,
+            answered=self._session.answered,
+            repeats=self._session.repeats,
             round_trip_ms=self._session.round_trip_ms,
             baud=self.baud,
             line_use=round(min(max(self._us_in, self._us_out) / elapsed_us, 1.0), 4),

@@ -11,6 +11,8 @@ class LinkStatistics:
         noise: pieces of the input that were no intact frame: a wrong CRC, a prompt, half a frame.
         forged: intact frames of a session that its key did not open.
         retransmits: frames that were sent once more.
+        answered: requests, those that open a session among them.
+        repeats: the retransmits of these, which a line that was cut has no part in.
         round_trip_ms: smoothed; 0 before the first one.
         line_use: the part of the time, 0.0 to 1.0, in which the busier direction carried bytes.
     """
@@ -21,6 +23,8 @@ class LinkStatistics:
     noise: int
     forged: int
     retransmits: int
+    answered: int
+    repeats: int
     round_trip_ms: int
     baud: int
     line_use: float
@@ -37,6 +41,8 @@ class LinkStatistics:
             noise=self.noise + before.noise,
             forged=self.forged + before.forged,
             retransmits=self.retransmits + before.retransmits,
+            answered=self.answered + before.answered,
+            repeats=self.repeats + before.repeats,
         )
 
 

@@ -135,6 +135,9 @@ class Device(Base):
     backup_short_since_ms: Mapped[int | None] = mapped_column(BigInteger)
     full_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when every slot holds a code
     health: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # as the keypad last told it
+    repeated_percent: Mapped[
+        int | None
+    ]  # of the frames that are sent to it, on a bad line; None on a good one
     # Since when (Unix milliseconds) nothing more is written to it, because it takes nothing.
     writes_stopped_ms: Mapped[int | None] = mapped_column(BigInteger)
     # What it kept of the ends of its program, the newest first: operations.Crash.

@@ -14,6 +14,7 @@ from doorpad.sync.timing import Timing
 
 WARNING = "device_communication_degraded"
 _NEVER = float("inf")
+_REPEATED_PERCENT_MAX = 5  # of a line that is good enough
 _CLOCK = (
     "The keypad does not trust its clock and refuses every code with a window, until a hub sets it. "
     "If that lasts, set the hub's own clock right: the keypad has seen a later time."
@@ -34,6 +35,11 @@ async def judge(session: AsyncSession, device: Device, now_ms: int, timing: Timi
             edge_s = until_ms / 1000
     if device.boot_id is not None and not device.clock_trusted and await _has_windows(session, device):
         causes.append(_CLOCK)
+    if device.repeated_percent is not None:
+        causes.append(
+            f"Of what is sent to the keypad {device.repeated_percent} % has to be sent again. "
+            "Look at its cable and plugs; a long cable may need a lower speed."
+        )
     if device.writes_stopped_ms is not None:
         causes.append(_WRITES_STOPPED)
     if causes:
@@ -42,6 +48,16 @@ async def judge(session: AsyncSession, device: Device, now_ms: int, timing: Timi
     else:
         lift(device, WARNING)
     return edge_s
+
+
+async def note_line(
+    session: AsyncSession, device: Device, repeated_percent: int, now_ms: int, timing: Timing
+) -> None:
+    """Note how much of what is sent to the keypad has to be sent again."""
+    bad_percent = repeated_percent if repeated_percent > _REPEATED_PERCENT_MAX else None
+    if device.repeated_percent != bad_percent:
+        device.repeated_percent = bad_percent
+        await judge(session, device, now_ms, timing)
 
 
 async def _has_windows(session: AsyncSession, device: Device) -> bool:

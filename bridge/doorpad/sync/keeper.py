@@ -38,6 +38,7 @@ from doorpad.sync.maintained import ended
 from doorpad.sync.passing import pass_time
 from doorpad.sync.reading import Reader
 from doorpad.sync.refusals import Refusals
+from doorpad.sync.repeated import Repeated
 from doorpad.sync.strike import Strike
 from doorpad.sync.telling import tell_of_device
 from doorpad.sync.timekeeping import Timekeeper, known_drift, note_clock
@@ -103,6 +104,7 @@ class Keeper:
         self._settled_at = 0.0
         self._settle_took_s = 0.0
         self._counted: LinkStatistics | None = None  # in the sessions before the present one
+        self._repeated = Repeated()
         self._in_step = False  # the present session has brought its keypad in step
         self._losses = Losses(timing.flaky_s, _now_s())
         self._declared: tuple[LinkState, str | None] | None = None  # in this run, state and why
@@ -309,6 +311,11 @@ class Keeper:
                 keypad = await operations.statistics(connection)
                 hub = connection.statistics.after(self._counted)
                 self._on_statistics(self.device_id, hub, keypad)
+            percent = self._repeated.judge(connection.statistics.after(self._counted))
+            if percent is not None:
+                async with self._database.write() as session:
+                    device = await session.get_one(Device, self.device_id)
+                    await degraded.note_line(session, device, percent, self._now_ms(), self._timing)
             woken = await self._wait(connection, due_s)
             if self._is_flaky:
                 await self._review_connection()
