@@ -163,7 +163,9 @@ class ControlServer:
                 return await self._program("1", code)
             case {"unprogram": str(code)}:
                 return await self._program("2", code)
-            case {"plays": str(name), "active": bool(active)} if name in _PLAYED:
+            case {"plays": str(name), "active": bool(active)}:
+                if name not in _PLAYED:
+                    raise ValueError(f"a keypad can play {' or '.join(_PLAYED)}, not {name!r}")
                 return await self.keypad.bench(health=_PLAYED[name], active=active)
             case {"about": True}:
                 about = self.keypad.keypad
