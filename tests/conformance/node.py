@@ -1,5 +1,6 @@
 """Node.js and the npm packages of `js/`, in the versions of its lock file."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -29,17 +30,20 @@ def install() -> Path:
         if os.environ.get(_NEEDED):
             raise RuntimeError(reason)
         raise Missing(reason)
+    wanted = JS / "package-lock.json"
     # npm writes what it has installed into this file, last.
     installed = JS / "node_modules" / ".package-lock.json"
-    lock = JS / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=JS,
-            check=True,
-            timeout=_INSTALL_S,
-            stdout=subprocess.DEVNULL,
-        )
+    # One after the other: each installation begins by taking away what another one is putting there.
+    with wanted.open() as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+            subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+                cwd=JS,
+                check=True,
+                timeout=_INSTALL_S,
+                stdout=subprocess.DEVNULL,
+            )
     return JS
 
 
