@@ -15,10 +15,11 @@ _WORDS = "It is getting other firmware. The door works meanwhile, but for the se
 @contextlib.asynccontextmanager
 async def maintained(database: Database, device_id: str, now_ms: Callable[[], int]) -> AsyncIterator[None]:
     """Let the warning stand for as long as the block lasts. `ended` takes off one that a killed hub left."""
-    async with database.write() as session:
-        device = await session.get_one(Device, device_id)
-        stand(device, WARNING, f"{DEVICE_WARNINGS[WARNING].message} {_WORDS}", now_ms(), is_warning=True)
     try:
+        # Within: whoever is broken off while this commits has put the warning up as well.
+        async with database.write() as session:
+            device = await session.get_one(Device, device_id)
+            stand(device, WARNING, f"{DEVICE_WARNINGS[WARNING].message} {_WORDS}", now_ms(), is_warning=True)
         yield
     finally:
         async with database.write() as session:
