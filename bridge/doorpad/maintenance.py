@@ -65,7 +65,8 @@ async def served(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(message: Message) -> None:
-            writer.write(json.dumps(message).encode() + b"\n")
+            if not writer.is_closing():  # uvloop takes a write to one that has just gone for an error
+                writer.write(json.dumps(message).encode() + b"\n")
 
         line = await reader.readline()
         async with asyncio.TaskGroup() as together:

@@ -38,3 +38,28 @@ async def test_work_that_is_broken_off_leaves_no_warning(world: World, device_id
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert await warnings(world, device_id) == []
+
+
+async def test_work_that_fails_and_is_broken_off_while_the_warning_is_taken_off_leaves_none(
+    world: World, device_id: str
+) -> None:
+    is_up, may_fail = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        async with maintained(world.database, device_id, lambda: world.now_ms):
+            is_up.set()
+            await may_fail.wait()
+            raise ConnectionResetError
+
+    task = asyncio.create_task(work())
+    await is_up.wait()
+    async with world.database.write():  # so that whoever wants to write waits
+        may_fail.set()
+        for _ in range(10):  # it fails, and waits for its turn
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    async with world.database.write():
+        pass  # whoever waited before has had its turn
+    assert await warnings(world, device_id) == []

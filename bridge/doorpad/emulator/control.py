@@ -115,7 +115,7 @@ class ControlServer:
             self._on_output(self._about, output)
         line = json.dumps(output).encode() + b"\n"
         for client in self._clients:
-            if not client.is_closing():  # uvloop takes a write to one that has just gone for an error
+            if not client.is_closing():
                 client.write(line)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,7 +123,10 @@ class ControlServer:
         try:
             with contextlib.suppress(ConnectionError, asyncio.LimitOverrunError, ValueError):
                 while line := await reader.readline():
-                    writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                    answer = json.dumps(await self._answer(line)).encode() + b"\n"
+                    if writer.is_closing():  # uvloop takes a write to one that has just gone for an error
+                        break
+                    writer.write(answer)
                     await writer.drain()
         finally:
             self._clients.discard(writer)

@@ -1,5 +1,6 @@
 """The device warning `scheduled_maintenance_window`: a keypad is getting other firmware."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -22,8 +23,13 @@ async def maintained(database: Database, device_id: str, now_ms: Callable[[], in
             stand(device, WARNING, f"{DEVICE_WARNINGS[WARNING].message} {_WORDS}", now_ms(), is_warning=True)
         yield
     finally:
-        async with database.write() as session:
-            ended(await session.get_one(Device, device_id))
+        # Whatever ended the work, whoever asked for it may go while this commits, and cancels what is left of it.
+        await asyncio.shield(asyncio.create_task(_end(database, device_id)))
+
+
+async def _end(database: Database, device_id: str) -> None:
+    async with database.write() as session:
+        ended(await session.get_one(Device, device_id))
 
 
 def ended(device: Device) -> None:
