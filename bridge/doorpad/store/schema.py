@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -207,6 +208,11 @@ class AccessCode(Base):
     offline: Mapped[Offline | None] = mapped_column(String)  # None: an ordinary code
 
 
+def _index_of(those: ColumnElement[bool], name: str, *columns: Any) -> None:
+    """An index of some of the rows alone."""
+    Index(name, *columns, sqlite_where=those, postgresql_where=those)
+
+
 OFF_KEYPAD = and_(
     AccessCode.slot.is_(None),
     AccessCode.managed.is_(True),
@@ -217,51 +223,29 @@ OFF_KEYPAD = and_(
 WAITING = and_(OFF_KEYPAD, AccessCode.taken_off.is_(False), AccessCode.used_at_ms.is_(None))
 # Ongoing ones come first. An expression, so that those that have begun are one range of it.
 begins_s = func.coalesce(AccessCode.starts_at_s, literal_column("0"))
-Index(
+_index_of(
+    WAITING,
     "ix_access_codes_waiting",
     AccessCode.device_id,
     begins_s,
     AccessCode.created_at_ms,
     AccessCode.access_code_id,
-    sqlite_where=WAITING,
-    postgresql_where=WAITING,
 )
-Index(
-    "ix_access_codes_off_keypad",
-    AccessCode.device_id,
-    AccessCode.ends_at_s,
-    sqlite_where=OFF_KEYPAD,
-    postgresql_where=OFF_KEYPAD,
-)
+_index_of(OFF_KEYPAD, "ix_access_codes_off_keypad", AccessCode.device_id, AccessCode.ends_at_s)
 # A code that has a slot, or is to leave the one it may have.
 REMOVING = AccessCode.state == literal("removing", literal_execute=True)
-Index(
+_index_of(
+    or_(AccessCode.slot.is_not(None), REMOVING),
     "ix_access_codes_placed",
     AccessCode.device_id,
     AccessCode.slot,
-    sqlite_where=or_(AccessCode.slot.is_not(None), REMOVING),
-    postgresql_where=or_(AccessCode.slot.is_not(None), REMOVING),
 )
-Index(
-    "ix_access_codes_backup",
-    AccessCode.device_id,
-    AccessCode.backup,
-    sqlite_where=AccessCode.backup.is_not(None),
-    postgresql_where=AccessCode.backup.is_not(None),
+_index_of(AccessCode.backup.is_not(None), "ix_access_codes_backup", AccessCode.device_id, AccessCode.backup)
+_index_of(
+    AccessCode.used_at_ms.is_not(None), "ix_access_codes_used", AccessCode.device_id, AccessCode.used_at_ms
 )
-Index(
-    "ix_access_codes_used",
-    AccessCode.device_id,
-    AccessCode.used_at_ms,
-    sqlite_where=AccessCode.used_at_ms.is_not(None),
-    postgresql_where=AccessCode.used_at_ms.is_not(None),
-)
-Index(
-    "ix_access_codes_offline",
-    AccessCode.device_id,
-    AccessCode.offline,
-    sqlite_where=AccessCode.offline.is_not(None),
-    postgresql_where=AccessCode.offline.is_not(None),
+_index_of(
+    AccessCode.offline.is_not(None), "ix_access_codes_offline", AccessCode.device_id, AccessCode.offline
 )
 
 
