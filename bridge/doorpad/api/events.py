@@ -13,13 +13,13 @@ from doorpad.api.paging import page_limit, whole
 from doorpad.api.params import Ids, Texts
 from doorpad.api.service import READ, AnyOperation, Operation, Reply, Service
 from doorpad.api.times import instant_us, iso
-from doorpad.events.types import KNOWN, OWN, TOLD
+from doorpad.events.types import NAMED, OWN, TOLD, not_named
 from doorpad.store.schema import Event, Hub
 
 _LIST_DEFAULT = 500
 
 EventType = Annotated[str, Meta(extra_json_schema={"enum": sorted(TOLD | OWN)})]
-AskedType = Annotated[str, Meta(max_length=255, extra_json_schema={"enum": sorted(KNOWN | OWN)})]
+AskedType = Annotated[str, Meta(max_length=255, extra_json_schema={"enum": sorted(NAMED)})]
 AskedTypes = Annotated[list[AskedType], Meta(max_length=1_000)]
 
 # Strict clients need a `code` on these; the log holds no PIN.
@@ -147,7 +147,7 @@ def event_object(hub: Hub, event: Event) -> dict[str, Any]:
 
 def _check_types(field: str, names: list[str] | None) -> None:
     """Raises ApiError 400 on the field for a name that no event has."""
-    unknown = [name for name in names or () if name not in KNOWN | OWN]
+    unknown = not_named(names or ())
     if unknown:
         raise invalid_field(field, f"names what no event is called: {', '.join(unknown[:5])}")
 

@@ -16,7 +16,7 @@ from doorpad.api.params import Text
 from doorpad.api.service import CREATE, READ, REMOVE, AnyOperation, Operation, Reply, Service, Verb
 from doorpad.events.posting import is_public
 from doorpad.events.signing import new_secret
-from doorpad.events.types import KNOWN, OWN
+from doorpad.events.types import not_named
 from doorpad.store.schema import Delivery, Webhook
 
 _REPLACE: tuple[Verb, ...] = ("PUT", "POST")
@@ -68,7 +68,7 @@ def _shown(webhook: Webhook, *, secret: bool) -> WebhookObject:
 
 def _check_types(names: list[str]) -> list[str]:
     """The names, each once. Raises ApiError 400 invalid_event_types."""
-    unknown = [name for name in names if name != "*" and name not in KNOWN | OWN]
+    unknown = not_named(name for name in names if name != "*")
     if unknown:
         raise ApiError(400, "invalid_event_types", f"there are no events named {', '.join(unknown[:5])}")
     return list(dict.fromkeys(names))

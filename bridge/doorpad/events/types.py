@@ -1,5 +1,7 @@
 """The names of events: those this hub may tell, the further ones that the API knows, and the hub's own."""
 
+from collections.abc import Iterable
+
 TOLD: frozenset[str] = frozenset(
     (
         "access_code.backup_access_code_pulled",
@@ -131,3 +133,10 @@ OWN: frozenset[str] = frozenset(
         "doorpad.writes_stopped",
     )
 )
+
+NAMED = KNOWN | OWN
+
+
+def not_named(types: Iterable[str]) -> list[str]:
+    """Those of the types that no event has."""
+    return [name for name in types if name not in NAMED]
