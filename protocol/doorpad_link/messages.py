@@ -119,13 +119,13 @@ HEALTH_IDENTITY = 16  # one of the two copies of the identity was damaged or gon
 HEALTH_CONFIG = 32  # settings were missing or refused; defaults are in use
 HEALTH_MEMORY = 2048  # the heap had no room for a request or a key press, which was refused
 HEALTH_BIT_FLIPPED = 4096  # a bit on flash had flipped, and was turned back: the flash grows old
-# Of other boards than the keypads of a door, which never set them:
-HEALTH_POWER_SAVING = 8192  # it saves power, and may answer late
-HEALTH_AUXILIARY_HEAT = 16384  # of a thermostat: its auxiliary heat runs
 HEALTH_KEY_STUCK = 64  # a key is held down by something else than a finger, and is ignored
 HEALTH_CLOCK_CHIP = 128  # its clock chip does not answer, or lost the time: an empty battery, or a new chip
 HEALTH_CRASHED = 256  # its program has crashed before this start, and not run for a minute since
 HEALTH_SAFE_MODE = 512  # it crashed so often that it has worked without its link before this start
+# Of other boards than the keypads of a door, which never set them:
+HEALTH_POWER_SAVING = 8192  # it saves power, and may answer late
+HEALTH_AUXILIARY_HEAT = 16384  # of a thermostat: its auxiliary heat runs
 
 # Unix time of 2000-01-01T00:00:00Z: the wire speaks Unix seconds, the keypad keeps seconds since 2000.
 UNIX_OF_2000 = 946_684_800
