@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import threading
+import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from hil_world import Message, World, running
+from hil_world import WAIT_S, Message, World, running
 
 
 def test_line_that_may_be_faster_is_raised_also_by_a_bridge_that_finds_it_raised(tmp_path: Path) -> None:
@@ -88,14 +89,16 @@ def test_line_that_loses_frames_is_warned_of_until_it_is_good_again(tmp_path: Pa
 
         assert causes() == []
         bench.ask(faults={"seed": 7, "lose_frame": 0.1})
+        deadline_s = time.monotonic() + WAIT_S
         while not causes():
-            pass
+            assert time.monotonic() < deadline_s, "nothing is said of a line that loses frames"
         [cause] = causes()
         percent = int(cause.partition("keypad ")[2].partition(" %")[0])
         assert 5 < percent < 50, cause
         bench.ask(faults={})
+        deadline_s = time.monotonic() + WAIT_S
         while causes():
-            pass
+            assert time.monotonic() < deadline_s, causes()
 
 
 @pytest.fixture(scope="module")
